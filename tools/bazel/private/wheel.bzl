@@ -1,0 +1,4 @@
+"""Placeholder until the wheel rule lands."""
+
+def kernel_wheel(name, distribution, description, deps, extras = {}):
+    pass

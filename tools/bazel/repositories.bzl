@@ -1,0 +1,39 @@
+"""The repositories that must exist before anything else can be loaded (WORKSPACE mode)."""
+
+load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
+load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
+load(":buildifier.bzl", "buildifier_repository")
+load(":host_python.bzl", "host_python")
+
+_OLDEST = (7, 7)
+_NEWEST = 8
+
+def _check_bazel_version():
+    # A development or distribution build reports no number; .bazelversion and bazelw look after those.
+    parts = native.bazel_version.split("-")[0].split(".")
+    if len(parts) < 2:
+        return
+    version = (int(parts[0]), int(parts[1]))
+    if version < _OLDEST or version[0] > _NEWEST:
+        fail("\n\nThis is Bazel %s; the WORKSPACE mode of this repository needs 7.7 to 8.x. " % native.bazel_version +
+             "Run ./bazelw, which gets the right one, or install the version in .bazelversion.\n")
+
+def kernel_repositories():
+    """Declares rules_python, the Python interpreter and its toolchain, and buildifier.
+
+    The first call in a WORKSPACE; `kernel_pip()` of pip.bzl is the second.
+    """
+    _check_bazel_version()
+
+    # What Debian packages too. A repository of this name that is declared earlier, or given by
+    # --override_repository, wins.
+    maybe(
+        http_archive,
+        name = "rules_python",
+        sha256 = "a5640fddd4beb03e8c1fde5ed7160c0ba6bd477e7d048661c30c06936a26fd63",
+        strip_prefix = "rules_python-0.22.1",
+        url = "https://github.com/bazelbuild/rules_python/releases/download/0.22.1/rules_python-0.22.1.tar.gz",
+    )
+    maybe(host_python, name = "creativeflow_kernel_python")
+    maybe(buildifier_repository, name = "creativeflow_kernel_buildifier")
+    native.register_toolchains("@creativeflow_kernel_python//:all")

@@ -1,0 +1,98 @@
+"""Resolves requirements.in into requirements_lock.txt, every file pinned by hash.
+
+    ./bazelw run //:lock                    what requirements.in asks for, nothing moved
+    ./bazelw run //:lock -- --upgrade       everything to its newest
+    ./bazelw run //:lock -- -P pydantic     one package to its newest
+
+Other arguments go to `uv pip compile` as they are. The lock is universal: one file for
+every platform and every Python from 3.11 on.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+COMMAND = "./bazelw run //:lock"
+
+
+def index_settings(pip_config: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Translate what `pip config list` says of indexes for uv, which reads no pip.conf.
+
+    A company whose mirror is set up for pip gets a lock from that mirror. Variables of
+    uv's own win.
+    """
+    translated = {}
+    for line in pip_config.splitlines():
+        key, _, value = line.partition("=")
+        scope, _, option = key.strip().partition(".")
+        if scope not in ("global", "install", "download", ":env:"):
+            continue
+        names = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+        if name := names.get(option):
+            translated[name] = value.strip("'\"")
+    return {k: v for k, v in translated.items() if k not in environment}
+
+
+def compile_command(uv: str, out: Path, extra: Sequence[str]) -> list[str]:
+    """The resolver's command line."""
+    return [
+        uv,
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--python-version=3.11",
+        "--generate-hashes",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+        "--annotation-style=line",
+        f"--custom-compile-command={COMMAND}",
+        *extra,
+        "requirements.in",
+        f"--output-file={out}",
+    ]
+
+
+def main(uv: str, extra: Sequence[str]) -> int:
+    """Write the lock whole or leave it as it was; return uv's exit code."""
+    if "--help" in extra or "-h" in extra:
+        print(__doc__)
+        return 0
+    root = Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY", "."))
+    lock = root / "requirements_lock.txt"
+    pip = subprocess.run(
+        [os.environ.get("KERNEL_PYTHON", "python3"), "-m", "pip", "config", "list"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    environment = dict(os.environ)
+    environment |= index_settings(pip.stdout, environment)
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / lock.name
+        if lock.exists():
+            shutil.copy(lock, out)  # uv keeps the versions it finds there
+        command = compile_command(str(Path(uv).resolve()), out, extra)
+        code = subprocess.run(
+            command, cwd=root, env=environment, check=False
+        ).returncode
+        if code:
+            print(f"{lock.name} is unchanged.", file=sys.stderr)
+            return code
+        changed = not lock.exists() or lock.read_bytes() != out.read_bytes()
+        if changed:
+            staged = lock.with_name(f".{lock.name}.new")
+            shutil.copy(out, staged)
+            staged.replace(lock)
+    print(f"{lock.name} {'written' if changed else 'is up to date'}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

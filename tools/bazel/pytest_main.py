@@ -8,56 +8,80 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import pytest
 
 
-class Shard:
-    """Keeps every n-th collected test, so that shard_count splits one file."""
+class Selection:
+    """Counts the cases, and keeps every n-th of them for shard_count."""
 
-    def __init__(self, index: int, total: int) -> None:
-        self.index, self.total = index, total
+    def __init__(self, shard: int = 0, shards: int = 1) -> None:
+        """Keep the cases of shard number *shard* of *shards*."""
+        self.found = 0
+        self._shard, self._shards = shard, shards
 
+    @pytest.hookimpl(wrapper=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
-    ) -> None:
-        """Drop what other shards run."""
-        kept = items[self.index :: self.total]
-        dropped = [n for i, n in enumerate(items) if i % self.total != self.index]
-        config.hook.pytest_deselected(items=dropped)
-        items[:] = kept
+    ) -> Generator[None, None, None]:
+        """Count before the filter of -k, split after it."""
+        self.found = len(items)
+        yield
+        dropped = [
+            item for i, item in enumerate(items) if i % self._shards != self._shard
+        ]
+        items[:] = items[self._shard :: self._shards]
+        if dropped:
+            config.hook.pytest_deselected(items=dropped)
 
 
-def run(files: list[str]) -> int:
-    """Run pytest and return the exit code Bazel should see."""
-    env = os.environ
+def keyword(test_filter: str) -> str:
+    """Turn --test_filter into an expression for -k.
+
+    -k knows no ``::``. ``A::b`` is "a test b in something named A", and of a file that
+    is named with its folders, only the file counts.
+    """
+    first, *rest = test_filter.split("::")
+    if first.endswith(".py"):
+        first = Path(first).name
+    return " and ".join([first, *rest])
+
+
+def options(env: Mapping[str, str]) -> list[str]:
+    """The arguments for pytest that Bazel's variables ask for."""
     arguments = ["--config-file=pyproject.toml", "--rootdir=."]
-    plugins: list[object] = []
     if report := env.get("XML_OUTPUT_FILE"):
         arguments.append(f"--junitxml={report}")
     if scratch := env.get("TEST_TMPDIR"):
         arguments.append(f"--basetemp={scratch}/pytest")
-    only = env.get("TESTBRIDGE_TEST_ONLY")
-    if only:
-        # -k knows no "::": A::b is "a test b in something named A".
-        arguments += ["-k", re.sub(r"::", " and ", only)]
+    if test_filter := env.get("TESTBRIDGE_TEST_ONLY"):
+        arguments += ["-k", keyword(test_filter)]
     if env.get("TESTBRIDGE_TEST_RUNNER_FAIL_FAST") == "1":
         arguments.append("--exitfirst")
-    total = int(env.get("TEST_TOTAL_SHARDS", "1"))
+    return arguments
+
+
+def run(arguments: list[str]) -> int:
+    """Run pytest and return the exit code Bazel should see."""
+    env = os.environ
+    selection = Selection()
     if status := env.get("TEST_SHARD_STATUS_FILE"):
         Path(status).touch()  # tells Bazel that this runner can shard
-        plugins.append(Shard(int(env["TEST_SHARD_INDEX"]), total))
+        selection = Selection(
+            int(env["TEST_SHARD_INDEX"]), int(env["TEST_TOTAL_SHARDS"])
+        )
 
-    code = int(pytest.main(arguments + files, plugins=plugins))
+    code = int(pytest.main(options(env) + arguments, plugins=[selection]))
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
-        if only or total > 1:
+        if selection.found:  # and none is in this shard, or passes the filter
             return 0
-        print(f"No test ran in {' '.join(files)}.", file=sys.stderr)
+        print(f"No test in {' '.join(arguments)}.", file=sys.stderr)
     return code
 
 
-def run_measured(files: list[str], out: Path) -> int:
+def run_measured(arguments: list[str], out: Path) -> int:
     """Run under coverage.py, for the files of Bazel's manifest only, and write lcov.
 
     Measuring here costs 1.2 s a test; a coverage_tool on the py_runtime traces pytest
@@ -69,14 +93,14 @@ def run_measured(files: list[str], out: Path) -> int:
     # The manifest is relative to the runfiles of this repository, the current folder.
     names = {os.path.realpath(name): name for name in manifest if name.endswith(".py")}
     if not names:
-        return run(files)
+        return run(arguments)
     measured = coverage.Coverage(
         data_file=str(out / ".coverage"),
         config_file="pyproject.toml",
         include=list(names),
     )
     measured.start()
-    code = run(files)
+    code = run(arguments)
     measured.stop()
     measured.save()
     if measured.get_data().measured_files():

@@ -7,39 +7,50 @@ target itself, and every dep must be imported. Switched on for each build by .ba
 load("@rules_python//python:py_info.bzl", "PyInfo")
 load("//tools/bazel/private:labels.bzl", "runtime_deps_of", "short_label")
 
-# What the kernel_test macro gives every test.
+# What the macros give every test: programs with deps of their own, and what those need.
+_RUNNERS = [
+    Label("//tools/bazel:pytest_main.py"),
+    Label("//tools/lint:mypy_main.py"),
+    Label("//tools/lint:ruff_main.py"),
+]
 _IMPLIED = ["//third_party:coverage", "//third_party:pytest", "//third_party:pytest_asyncio"]
 
-def _modules(files):
-    return [f.short_path for f in files if f.extension in ("py", "pyi", "so")]
+def _modules(dep):
+    files = dep[DefaultInfo].files.to_list()
+    if dep.label.workspace_name:
+        # Compiled modules are data of a wheel, and in its runfiles only.
+        files = files + [
+            f
+            for f in dep[DefaultInfo].default_runfiles.files.to_list()
+            if f.owner.workspace_name == dep.label.workspace_name
+        ]
+    return {f.short_path: None for f in files if f.extension in ("py", "so")}.keys()
 
 def _strict_deps_impl(target, ctx):
     if ctx.rule.kind not in ("py_library", "py_test", "py_binary") or target.label.workspace_name:
         return []
-    if "lint" in ctx.rule.attr.tags:
-        return []
-    srcs = [f for f in ctx.rule.files.srcs if f.extension == "py" and f.is_source and f.owner.package == target.label.package]
+    runners = _RUNNERS if ctx.rule.kind == "py_test" else []
+    srcs = [f for f in ctx.rule.files.srcs if f.extension == "py" and f.owner not in runners]
     if not srcs:
         return []
-    not_imported = _IMPLIED + runtime_deps_of(ctx.rule.attr.tags)
+    not_imported = (_IMPLIED if runners else []) + runtime_deps_of(ctx.rule.attr.tags)
     spec = {
         "label": short_label(target.label),
         "build_file": ctx.build_file_path,
-        "srcs": [f.path for f in srcs],
-        "own": [f.short_path for f in srcs],
+        "workspace": ctx.workspace_name,
+        "roots": target[PyInfo].imports.to_list(),
+        "srcs": [{"path": f.path, "runfile": f.short_path} for f in srcs],
         "deps": [
             {
-                "foreign": bool(dep.label.workspace_name),
                 "label": short_label(dep.label),
-                "modules": _modules(dep[DefaultInfo].files.to_list()),
+                "foreign": bool(dep.label.workspace_name),
+                "modules": _modules(dep),
                 "runtime": short_label(dep.label) in not_imported,
             }
             for dep in ctx.rule.attr.deps
             if PyInfo in dep
         ],
         "transitive": [f.short_path for f in target[PyInfo].transitive_sources.to_list() if not f.short_path.startswith("../")],
-        "roots": target[PyInfo].imports.to_list(),
-        "workspace": ctx.workspace_name,
     }
     given = ctx.actions.declare_file(target.label.name + ".strict_deps.json")
     done = ctx.actions.declare_file(target.label.name + ".strict_deps.ok")

@@ -156,7 +156,7 @@ def test_fail_fast_stops_at_the_first_failure(tmp_path: Path) -> None:
 
 
 def test_scratch_files_stay_in_bazels_folder(tmp_path: Path) -> None:
-    """tmp_path lies under TEST_TMPDIR: Bazel empties it, the sandbox lets it through."""
+    """tmp_path lies under TEST_TMPDIR, which Bazel empties."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     source = (

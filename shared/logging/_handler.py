@@ -1,0 +1,123 @@
+"""Writing lines to a stream without ever disturbing the caller.
+
+Private: ``shared.logging.configure_logging`` installs the handler.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from collections.abc import Callable
+from typing import IO, Any
+
+from shared.logging._formatter import JsonFormatter
+
+
+class JsonHandler(logging.Handler):
+    """Writes each record as one line, in one ``write`` of UTF-8 bytes.
+
+    A line that can't be written (closed stream, broken pipe, full disk) is lost, and
+    nobody is told: the caller has other things to do, and the place to say it is gone.
+
+    Args:
+        formatter: Makes the lines.
+        stream: Text or binary; None means what ``sys.stdout`` is at that moment.
+    """
+
+    def __init__(
+        self, formatter: JsonFormatter, stream: IO[str] | IO[bytes] | None = None
+    ) -> None:
+        super().__init__()
+        self._fixed_stream = stream
+        self._stream: object = None
+        self._write: Callable[[bytes], object] = _drop
+        self.setFormatter(formatter)
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802
+        """Use *fmt*; one that is not ours gives a text, which is encoded here."""
+        super().setFormatter(fmt)
+        self._render: Callable[[logging.LogRecord], bytes]
+        if isinstance(fmt, JsonFormatter):
+            self._render = fmt.render
+        else:
+            self._render = self._render_text
+
+    def _render_text(self, record: logging.LogRecord) -> bytes:
+        return self.format(record).encode(errors="backslashreplace")
+
+    def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]  # typeshed: bool before Python 3.12
+        """Emit the record if the filters let it pass."""
+        if self.filters:
+            return super().handle(record)
+        self.emit(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line."""
+        try:
+            line = self._render(record) + b"\n"
+            stream = self._fixed_stream or sys.stdout
+            # Not around the rendering: an object's own code may log, or be slow.
+            with self.lock:  # type: ignore[union-attr]  # None only before __init__
+                if stream is not self._stream:
+                    self._write = _writer(stream)
+                    self._stream = stream
+                self._write(line)
+        except Exception:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Do nothing: a traceback on stderr for each line would help nobody."""
+
+
+def _drop(line: bytes) -> None:
+    """Write to no stream: ``sys.stdout`` is None without a console."""
+
+
+def _writer(stream: Any) -> Callable[[bytes], object]:
+    """Return what writes and flushes a whole line to *stream*."""
+    if stream is None:
+        return _drop
+    if isinstance(stream, io.RawIOBase):
+        return _raw_writer(stream)
+    flush = getattr(stream, "flush", _flush_nothing)
+    # The bytes below a text stream: JSON is UTF-8 whatever the locale says.
+    binary = getattr(stream, "buffer", None)
+    if binary is not None:
+
+        def write_below(line: bytes) -> None:
+            flush()  # what was printed before comes first
+            binary.write(line)
+            binary.flush()
+
+        return write_below
+    if isinstance(stream, io.BufferedIOBase) or "b" in getattr(stream, "mode", ""):
+
+        def write_bytes(line: bytes) -> None:
+            stream.write(line)
+            flush()
+
+        return write_bytes
+
+    def write_text(line: bytes) -> None:
+        stream.write(line.decode())
+        flush()
+
+    return write_text
+
+
+def _flush_nothing() -> None:
+    """Flush a stream that has no ``flush``."""
+
+
+def _raw_writer(stream: io.RawIOBase) -> Callable[[bytes], object]:
+    write = stream.write
+
+    def write_all(line: bytes) -> None:
+        written = write(line)
+        while written and written < len(line):  # None: would block, give up
+            line = line[written:]
+            written = write(line)
+
+    return write_all

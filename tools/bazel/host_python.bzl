@@ -35,10 +35,7 @@ toolchain(
 _EXEC_TOOLS = """
 load("@rules_python//python:py_exec_tools_toolchain.bzl", "py_exec_tools_toolchain")
 
-py_exec_tools_toolchain(
-    name = "exec_tools",
-    exec_interpreter = ":runtime",
-)
+py_exec_tools_toolchain(name = "exec_tools")  # its interpreter is the one above
 
 toolchain(
     name = "exec_tools_toolchain",
@@ -94,6 +91,10 @@ def _impl(rctx):
     # rules_python 0.22.1 has no such toolchain type.
     exec_tools = rctx.path(Label("@rules_python//python:BUILD.bazel")).dirname.get_child("py_exec_tools_toolchain.bzl")
     rctx.file("BUILD.bazel", _BUILD + (_EXEC_TOOLS if exec_tools.exists else ""))
+
+    # From 1.6 on it evaluates the markers of the lock with PYTHONHOME at the interpreter's folder.
+    if exec_tools.exists:
+        rctx.symlink(found.prefix + "/lib", "bin/lib")
     rctx.file("WORKSPACE", "")
 
 host_python = repository_rule(

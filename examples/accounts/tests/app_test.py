@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from examples.accounts._settings import Settings
+from examples.accounts.app import ADMIN_EMAIL, bootstrap
+from shared.events import BaseEvent, UserRegisteredEvent
+
+PASSWORD = "Correct-Horse-9"
+ADMIN_PASSWORD = "Admins-Only-2026"
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
+class Accounts:
+    """The service, called as a user would."""
+
+    def __init__(self, client: TestClient, clock: Clock) -> None:
+        self.client, self.clock = client, clock
+        self.events: list[BaseEvent[Any]] = []
+
+    def register(self, email: str, password: str = PASSWORD) -> Response:
+        body = {"email": email, "password": password}
+        return self.client.post("/users", json=body)
+
+    def log_in(self, email: str, password: str = PASSWORD) -> Response:
+        form = {"username": email, "password": password}
+        return self.client.post("/auth/token", data=form)
+
+    def bearer(self, email: str, password: str = PASSWORD) -> dict[str, str]:
+        token = self.log_in(email, password).json()["access_token"]
+        return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def accounts() -> Iterator[Accounts]:
+    """The service with an admin, a clock that stands, and its events kept."""
+    clock = Clock()
+    events: list[BaseEvent[Any]] = []
+    settings = Settings(secret="s" * 32, admin_password=ADMIN_PASSWORD)
+    app = bootstrap(settings, emit=events.append, now=clock)
+    with TestClient(app) as client:
+        service = Accounts(client, clock)
+        service.events = events
+        yield service
+
+
+def test_a_registration_shows_everything_but_the_password(accounts: Accounts) -> None:
+    """What was sent as a secret never comes back."""
+    reply = accounts.register("ada@example.com")
+
+    assert reply.status_code == 201
+    assert PASSWORD not in reply.text
+    assert reply.json()["email"] == "ada@example.com"
+    assert reply.json()["created_at"] == "2026-01-01T00:00:00Z"
+    assert reply.json()["credit_balance"] == 0
+
+
+def test_a_registration_emits_one_event_with_the_requests_id(
+    accounts: Accounts,
+) -> None:
+    """Whoever gets `user.registered` can trace it to the request."""
+    headers = {"X-Correlation-ID": "trace-me"}
+    body = {"email": "ada@example.com", "password": PASSWORD}
+
+    user = accounts.client.post("/users", json=body, headers=headers).json()
+
+    (event,) = accounts.events
+    assert isinstance(event, UserRegisteredEvent)
+    assert event.correlation_id == "trace-me"
+    assert str(event.payload.user_id) == user["id"]
+
+
+def test_an_address_is_registered_once_whatever_its_case(accounts: Accounts) -> None:
+    """The second registration is a conflict, and emits nothing."""
+    accounts.register("ada@example.com")
+
+    reply = accounts.register("ADA@example.com")
+
+    assert (reply.status_code, reply.json()["code"]) == (409, "conflict")
+    assert len(accounts.events) == 1
+
+
+def test_a_weak_password_is_refused_by_every_rule_and_not_echoed(
+    accounts: Accounts,
+) -> None:
+    """The user mends it in one go, and it stays out of the reply."""
+    reply = accounts.register("ada@example.com", "horse-no")
+
+    assert reply.status_code == 422
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert [error["pointer"] for error in reply.json()["errors"]] == ["/password"]
+    assert "horse-no" not in reply.text
+
+
+@pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
+def test_a_failed_log_in_does_not_tell_who_exists(
+    accounts: Accounts, email: str
+) -> None:
+    """A wrong password and an unknown address read the same."""
+    accounts.register("ada@example.com")
+
+    reply = accounts.log_in(email, "Wrong-Horse-99")
+
+    assert reply.status_code == 401
+    assert reply.json()["detail"] == "Wrong e-mail address or password."
+    assert reply.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_token_opens_the_profile_until_it_expires(accounts: Accounts) -> None:
+    """The hour is counted by the injected clock."""
+    accounts.register("ada@example.com")
+    bearer = accounts.bearer("ada@example.com")
+
+    before = accounts.client.get("/users/me", headers=bearer)
+    accounts.clock.moment += timedelta(hours=1)
+    after = accounts.client.get("/users/me", headers=bearer)
+
+    assert before.json()["email"] == "ada@example.com"
+    assert (after.status_code, after.json()["detail"]) == (401, "Invalid token.")
+
+
+def test_an_update_changes_what_was_sent_and_clears_what_is_null(
+    accounts: Accounts,
+) -> None:
+    """Absent stays, null clears."""
+    accounts.register("ada@example.com")
+    bearer = accounts.bearer("ada@example.com")
+    both = {"full_name": "Ada Lovelace", "username": "ada"}
+    accounts.client.patch("/users/me", json=both, headers=bearer)
+
+    reply = accounts.client.patch(
+        "/users/me", json={"full_name": None}, headers=bearer
+    ).json()
+
+    assert (reply["full_name"], reply["username"]) == (None, "ada")
+
+
+def test_a_taken_user_name_is_a_conflict(accounts: Accounts) -> None:
+    """User names are unique in any case."""
+    accounts.register("ada@example.com")
+    accounts.register("bob@example.com")
+    for email, name, status in [("ada", "Countess", 200), ("bob", "countess", 409)]:
+        reply = accounts.client.patch(
+            "/users/me",
+            json={"username": name},
+            headers=accounts.bearer(f"{email}@example.com"),
+        )
+
+        assert reply.status_code == status
+
+
+def test_only_an_admin_sees_the_list(accounts: Accounts) -> None:
+    """Nobody: 401. A user: 403. An admin: everyone, page by page."""
+    accounts.register("ada@example.com")
+    admin = accounts.bearer(ADMIN_EMAIL, ADMIN_PASSWORD)
+
+    nobody = accounts.client.get("/users")
+    user = accounts.client.get("/users", headers=accounts.bearer("ada@example.com"))
+    first = accounts.client.get("/users?limit=1", headers=admin).json()
+    cursor = first["next_cursor"]
+    second = accounts.client.get(f"/users?limit=1&cursor={cursor}", headers=admin)
+
+    assert (nobody.status_code, user.status_code) == (401, 403)
+    assert [u["email"] for u in first["items"]] == [ADMIN_EMAIL]
+    assert [u["email"] for u in second.json()["items"]] == ["ada@example.com"]
+    assert second.json()["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    ("cursor", "status"),
+    [("rubbish", 422), ("WzEseyJpZCI6NDJ9XQ", 400)],
+    ids=["no cursor", "a cursor of another list"],
+)
+def test_a_made_up_cursor_is_refused(
+    accounts: Accounts, cursor: str, status: int
+) -> None:
+    """A cursor is untrusted input."""
+    admin = accounts.bearer(ADMIN_EMAIL, ADMIN_PASSWORD)
+
+    reply = accounts.client.get(f"/users?cursor={cursor}", headers=admin)
+
+    assert reply.status_code == status
+    assert reply.headers["content-type"] == "application/problem+json"
+
+
+def test_a_token_of_an_account_that_is_gone_is_refused(accounts: Accounts) -> None:
+    """The secret may outlive the memory: that is a 401, not a 500."""
+    accounts.register("ada@example.com")
+    bearer = accounts.bearer("ada@example.com")
+    settings = Settings(secret="s" * 32)
+    restarted = bootstrap(settings, emit=accounts.events.append, now=accounts.clock)
+
+    with TestClient(restarted) as client:
+        reply = client.get("/users/me", headers=bearer)
+
+    assert (reply.status_code, reply.json()["code"]) == (401, "authentication_failed")
+
+
+def test_the_documentation_shows_the_errors(accounts: Accounts) -> None:
+    """A client generated from the OpenAPI document knows the problems."""
+    paths = accounts.client.get("/openapi.json").json()["paths"]
+
+    shown = paths["/users"]["post"]["responses"]
+    assert "application/problem+json" in shown["409"]["content"]
+    assert "application/problem+json" in shown["422"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"ACCOUNTS_SECRET": "short-secret"}, "ACCOUNTS_SECRET must be 32 bytes"),
+        ({"ACCOUNTS_ADMIN_PASSWORD": "simple-one"}, "ACCOUNTS_ADMIN_PASSWORD: "),
+    ],
+)
+def test_a_weak_setting_is_named_and_hidden(
+    environment: dict[str, str], message: str
+) -> None:
+    """The message helps, and can be pasted into a ticket."""
+    with pytest.raises(ValueError, match=message) as caught:
+        Settings.from_environment(environment)
+
+    assert not any(value in str(caught.value) for value in environment.values())

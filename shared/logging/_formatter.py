@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, TypeAlias
 
 from shared.logging._context import correlation_id_var, trace_context_var
@@ -44,24 +45,23 @@ _NOT_EXTRA = frozenset(vars(logging.makeLogRecord({}))) | {
     "service_name",
     "taskName",
 }
-_FIXED = frozenset(
-    (
-        "timestamp",
-        "level",
-        "service",
-        "correlation_id",
-        "module",
-        "funcName",
-        "lineno",
-        "logger",
-        "trace_id",
-        "span_id",
-    )
+_FIELDS = (
+    "timestamp",
+    "level",
+    "message",
+    "service",
+    "correlation_id",
+    "module",
+    "funcName",
+    "lineno",
+    "logger",
 )
+_FIXED = (frozenset(_FIELDS) | {"trace_id", "span_id"}) - {"message"}
 # An extra may not look like a field of ours.
 _RESERVED = _FIXED | {"args", "format_error", "message", "truncated"}
+_SPECIAL = _NOT_EXTRA | _RESERVED
 _TRACES = ("exc_info", "stack_info")
-_FIXED_BYTES = 96
+_FIXED_BYTES = 160  # holds a correlation id of 128 characters
 _LAST_RESORT = (
     b'{"timestamp":"1970-01-01T00:00:00.000000Z","level":"ERROR",'
     b'"message":"<unloggable record>","service":"unknown","correlation_id":null,'
@@ -96,10 +96,11 @@ class JsonFormatter(logging.Formatter):
                 f"max_line_bytes must be at least {MIN_LINE_BYTES}"
                 f" (got {max_line_bytes})."
             )
-        self._service = service
+        self._template: dict[str, object] = dict.fromkeys(_FIELDS)
+        self._template["service"] = service
         self._encode = encoder
         self._redactor = redactor
-        self._max = max_line_bytes
+        self._max = max_line_bytes - 1  # the line's end counts
         self._second = (0, "1970-01-01T00:00:00.")
 
     def format(self, record: logging.LogRecord) -> str:
@@ -114,94 +115,121 @@ class JsonFormatter(logging.Formatter):
 
     def render(self, record: logging.LogRecord) -> bytes:
         """Return the line as UTF-8, without its end. Never raises."""
+        # One long function: a line costs as much as thirty calls of an empty one.
+        fields = self._template.copy()
         try:
-            fields = self._fields(record)
+            message, problem = record.msg, None
+            if record.args or type(message) is not str:
+                message, problem = self._message(record)
+            second, text = self._second
+            micros = (record.created - second) * 1_000_000
+            if 0 <= micros < 1_000_000:
+                text = "%s%06dZ" % (text, micros)  # noqa: UP031  # the fastest
+            else:
+                text = self._timestamp(record.created)
+            fields["timestamp"] = text
+            fields["level"] = record.levelname
+            fields["message"] = message
+            fields["correlation_id"] = correlation_id_var.get()
+            fields["module"] = record.module
+            fields["funcName"] = record.funcName
+            fields["lineno"] = record.lineno
+            fields["logger"] = record.name
+            trace = trace_context_var.get()
+            if trace is not None:
+                fields["trace_id"] = trace.trace_id
+                fields["span_id"] = trace.span_id
+            # Most records have plain values without a secret. One pass finds that out;
+            # the texts are searched together, for a fraction of one by one.
+            plain = problem is None
+            redactor = self._redactor
+            texts = message
+            attributes = record.__dict__
+            if len(attributes) > _RECORD_SIZE:
+                # Extras come last, unless a subclass set some of its own before.
+                known = _RECORD_SIZE if type(record) is logging.LogRecord else 0
+                for name in islice(attributes, known, None):
+                    value = attributes[name]
+                    if name in _SPECIAL or type(name) is not str:
+                        if name == "service_name":
+                            fields["service"] = value
+                        if name in _NOT_EXTRA:
+                            continue
+                        name = f"extra_{name}"
+                    kind = type(value)
+                    if redactor is not None and redactor.hides(name, value):
+                        value = REDACTED
+                    elif kind is str:
+                        if redactor is not None:
+                            texts = f"{texts}\n{value}"
+                    elif kind is int:
+                        plain = plain and MIN_INT <= value <= MAX_INT
+                    elif kind is float:
+                        plain = plain and value - value == 0  # finite
+                    elif kind is not bool and value is not None:
+                        plain = False
+                    fields[name] = value
+            if (
+                not plain
+                or record.exc_info
+                or record.exc_text
+                or record.stack_info
+                or (
+                    redactor is not None
+                    and (len(texts) > self._max or redactor.suspicious(texts))
+                )
+            ):
+                self._make_plain(record, fields, problem)
             try:
                 line = self._encode(fields)
-            except Exception:  # a lone surrogate, or a record attribute of a wrong type
-                plain = Plain(None, self._max)
-                fields = {plain.key(k): plain.value(v) for k, v in fields.items()}
-                if plain.truncated:
-                    fields["truncated"] = True
-                line = self._encode(fields)
+            except Exception:  # a lone surrogate, or a fixed field of a wrong type
+                return self._retry(fields)
             return line if len(line) <= self._max else self._shorten(fields)
-        except Exception as error:
-            return _last_resort(record, self._service, error)
+        except Exception as error:  # a record made by hand
+            return self._retry(fields, error)
 
-    def _fields(self, record: logging.LogRecord) -> dict[str, object]:
-        attributes = record.__dict__
-        redactor = self._redactor
-        plain = Plain(redactor, self._max)
-        if type(record.msg) is str and not record.args:
-            message, problem = record.msg, None
-        else:
-            message, problem = self._message(record)
-        fields: dict[str, object] = {
-            "timestamp": self._timestamp(record.created),
-            "level": record.levelname,
-            "message": message,
-            "service": attributes.get("service_name", self._service),
-            "correlation_id": correlation_id_var.get(),
-            "module": record.module,
-            "funcName": record.funcName,
-            "lineno": record.lineno,
-            "logger": record.name,
-        }
-        trace = trace_context_var.get()
-        if trace is not None:
-            fields["trace_id"] = trace.trace_id
-            fields["span_id"] = trace.span_id
-        # Texts are searched together, which is quick, and one by one if need be.
-        raw, texts = ["message"], [message]
-        if len(attributes) > _RECORD_SIZE:
-            for name, value in attributes.items():
-                if name in _NOT_EXTRA:
-                    continue
-                if type(name) is not str:
-                    name = plain.key(name)
-                if name in _RESERVED:
-                    name = "extra_" + name
-                kind = type(value)
-                if redactor is not None and redactor.hides(name, value):
-                    value = REDACTED
-                elif kind is str:
-                    raw.append(name)
-                    texts.append(value)
-                elif not (
-                    value is None
-                    or kind is bool
-                    or (kind is int and MIN_INT <= value <= MAX_INT)
-                    or (kind is float and value - value == 0)
-                ):
-                    value = plain.value(value)
-                fields[name] = value
-        if redactor is not None:
-            text = "\n".join(texts)
-            if len(text) > self._max or redactor.suspicious(text):
-                for name, text in zip(raw, texts, strict=True):
-                    fields[name] = plain.text(text)
+    def _make_plain(
+        self,
+        record: logging.LogRecord,
+        fields: dict[str, object],
+        problem: Exception | None,
+    ) -> None:
+        """Convert what is not plain in *fields*, and add what is rarely there."""
+        plain = Plain(self._redactor, self._max)
+        fields["message"] = plain.value(fields["message"])
+        late: dict[str, object] = {}
         if problem is not None:
-            fields["format_error"] = plain.value(problem)
-            fields["args"] = plain.value(record.args)
-        if record.exc_info or record.exc_text or record.stack_info:
-            self._add_traces(record, fields, plain)
+            late["format_error"] = plain.value(problem)
+            late["args"] = plain.value(record.args)
+        trace = record.exc_text
+        if record.exc_info and record.exc_info[0] is not None:
+            try:
+                trace = self.formatException(record.exc_info)
+            except Exception:  # the exception's own code raised
+                trace = f"{unprintable(record.exc_info[1])} (no traceback)"
+        if trace:
+            late["exc_info"] = plain.text(trace, keep_end=True)
+        if record.stack_info:
+            late["stack_info"] = plain.text(str(record.stack_info), keep_end=True)
+        for name, value in fields.items():
+            if name not in _FIXED and name != "message":
+                fields[name] = plain.value(value)
+        fields.update(late)
         if plain.truncated:
             fields["truncated"] = True
-        return fields
 
     def _message(self, record: logging.LogRecord) -> tuple[str, Exception | None]:
         """Return the message, or what can be shown of it and why it is not whole."""
-        message: object = record.msg
+        text = None
         try:
             if type(record) is not logging.LogRecord:
-                return record.getMessage(), None  # it may format in its own way
-            text = str(self._without_secrets(message))
+                return str(record.getMessage()), None  # it may format in its own way
+            text = str(self._without_secrets(record.msg))
             if record.args:
-                text %= self._without_secrets_in(record.args)
+                return text % self._without_secrets_in(record.args), None
             return text, None
         except Exception as error:
-            shown = message if isinstance(message, str) else unprintable(message)
-            return shown, error
+            return text or unprintable(record.msg), error
 
     def _without_secrets_in(self, args: Any) -> Any:
         if self._redactor is None:
@@ -222,20 +250,6 @@ class JsonFormatter(logging.Formatter):
                 return copy
         return value
 
-    def _add_traces(
-        self, record: logging.LogRecord, fields: dict[str, object], plain: Plain
-    ) -> None:
-        trace = record.exc_text
-        if record.exc_info and record.exc_info[0] is not None:
-            try:
-                trace = self.formatException(record.exc_info)
-            except Exception:  # the exception's own code raised
-                trace = f"{unprintable(record.exc_info[1])} (no traceback)"
-        if trace:
-            fields["exc_info"] = plain.text(trace, keep_end=True)
-        if record.stack_info:
-            fields["stack_info"] = plain.text(str(record.stack_info), keep_end=True)
-
     def _timestamp(self, created: float) -> str:
         try:
             second, text = self._second
@@ -249,6 +263,26 @@ class JsonFormatter(logging.Formatter):
             return "%s%06dZ" % (text, micros)  # noqa: UP031  # the fastest of all ways
         except (TypeError, ValueError, OverflowError):  # a record made by hand
             return self._timestamp(time.time())
+
+    def _retry(
+        self, fields: dict[str, object], error: Exception | None = None
+    ) -> bytes:
+        """Encode what there is of *fields* once more, with nothing left to chance."""
+        try:
+            plain = Plain(self._redactor, self._max)
+            fields = {plain.key(k): plain.field(k, v) for k, v in fields.items()}
+            if error is not None:
+                fields["format_error"] = plain.value(error)
+            if fields["timestamp"] is None:
+                fields["timestamp"] = self._timestamp(time.time())
+            if fields["message"] is None:
+                fields["message"] = "<unloggable record>"
+            if plain.truncated:
+                fields["truncated"] = True
+            line = self._encode(fields)
+            return line if len(line) <= self._max else self._shorten(fields)
+        except Exception:  # no memory or no stack left
+            return _LAST_RESORT
 
     def _shorten(self, fields: dict[str, object]) -> bytes:
         """Encode as much of *fields* as the line may hold, the most needed first."""
@@ -291,29 +325,3 @@ class JsonFormatter(logging.Formatter):
             if size <= room or not keep:
                 return cut
             keep = max(0, keep * room // size - len(CUT))
-
-
-def _last_resort(record: object, service: str, error: Exception) -> bytes:
-    """Say what can be said of a record that has no line of its own."""
-    try:
-        plain = Plain(None, MIN_LINE_BYTES)
-        known: dict[str, object] = getattr(record, "__dict__", {})
-        now = time.time()
-        return json_encoder(
-            {
-                "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(now))
-                + f"{int(now % 1 * 1_000_000):06d}Z",
-                "level": plain.text(str(known.get("levelname", "ERROR"))),
-                "message": "<unloggable record>",
-                "service": plain.text(service),
-                "correlation_id": None,
-                "module": plain.text(str(known.get("module", ""))),
-                "funcName": plain.text(str(known.get("funcName", ""))),
-                "lineno": plain.value(known.get("lineno", 0)),
-                "logger": plain.text(str(known.get("name", ""))),
-                "format_error": plain.value(error),
-                "truncated": True,
-            }
-        )
-    except Exception:
-        return _LAST_RESORT

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -29,6 +30,8 @@ class JsonHandler(logging.Handler):
         self, formatter: JsonFormatter, stream: IO[str] | IO[bytes] | None = None
     ) -> None:
         super().__init__()
+        # `logging` makes it usable again after a fork; None is for other subclasses.
+        self._lock = self.lock or threading.RLock()
         self._fixed_stream = stream
         self._stream: object = None
         self._write: Callable[[bytes], object] = _drop
@@ -46,26 +49,36 @@ class JsonHandler(logging.Handler):
     def _render_text(self, record: logging.LogRecord) -> bytes:
         return self.format(record).encode(errors="backslashreplace")
 
-    def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]  # typeshed: bool before Python 3.12
-        """Emit the record if the filters let it pass."""
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write the record's line if the filters let it pass."""
         if self.filters:
-            return super().handle(record)
-        self.emit(record)
-        return True
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write the record's line."""
+            passed: Any = self.filter(record)
+            if not passed:
+                return False
+            if isinstance(passed, logging.LogRecord):  # Python 3.12 and newer
+                record = passed
         try:
             line = self._render(record) + b"\n"
-            stream = self._fixed_stream or sys.stdout
+            stream = self._fixed_stream
+            if stream is None:
+                stream = sys.stdout
             # Not around the rendering: an object's own code may log, or be slow.
-            with self.lock:  # type: ignore[union-attr]  # None only before __init__
+            lock = self._lock
+            lock.acquire()  # half the price of `with`
+            try:
                 if stream is not self._stream:
                     self._write = _writer(stream)
                     self._stream = stream
                 self._write(line)
+            finally:
+                lock.release()
         except Exception:
             self.handleError(record)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Do as :meth:`handle`, for callers that skip it."""
+        self.handle(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Do nothing: a traceback on stderr for each line would help nobody."""

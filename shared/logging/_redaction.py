@@ -179,8 +179,10 @@ class Redactor:
         name is a plural (``max_tokens``).
         """
         kind = self.kind(name)
-        if not kind or value is None or value is True or value is False or value == "":
+        if not kind or value is None or isinstance(value, bool):
             return False
+        if isinstance(value, str):
+            return bool(value)
         return kind == SECRET or not isinstance(value, (int, float))
 
     def _classify(self, name: str) -> int:

@@ -10,9 +10,11 @@
 load("@rules_python//python:defs.bzl", "py_binary", "py_library", "py_test")
 load("//tools/bazel/private:graph.bzl", "package_graph")
 load("//tools/bazel/private:labels.bzl", "RUNTIME_DEP", "short_label")
-load("//tools/bazel/private:wheel.bzl", _kernel_wheel = "kernel_wheel")
+load("//tools/bazel/private:wheel.bzl", _kernel_umbrella = "kernel_umbrella", _kernel_wheel = "kernel_wheel", _kernel_wheel_index = "kernel_wheel_index")
 
+kernel_umbrella = _kernel_umbrella
 kernel_wheel = _kernel_wheel
+kernel_wheel_index = _kernel_wheel_index
 
 _PYTEST_MAIN = Label("//tools/bazel:pytest_main.py")
 

@@ -1,0 +1,71 @@
+"""The floors of the kernel, and what each package may bring in. This table is the law.
+
+A package depends on packages of lower floors only. Of third_party/, all its targets
+may reach the aliases in `reaches`, and a glue target those that stand beside its name
+too. A glue target is one module with a target of its own, which the package's facade
+does not reach. A planned package has its floor; whoever writes it says here first what
+it reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Package:
+    """What one package of shared/ may depend on."""
+
+    floor: int
+    reaches: frozenset[str] | None  # None: planned
+    glue: Mapping[str, frozenset[str]]
+
+    def allows(self, target: str) -> frozenset[str]:
+        """The aliases that the target of this name may reach."""
+        return (self.reaches or frozenset()) | self.glue.get(target, frozenset())
+
+
+def _package(floor: int, reaches: str, **glue: str) -> Package:
+    names = {target: frozenset(aliases.split()) for target, aliases in glue.items()}
+    return Package(floor, frozenset(reaches.split()), names)
+
+
+def _planned(floor: int) -> Package:
+    return Package(floor, None, {})
+
+
+_NOTHING = ""
+_PYDANTIC = "pydantic email_validator"
+_JOSE = "python_jose cryptography"
+_FASTAPI = "fastapi starlette"
+
+FLOORS: Mapping[str, Package] = {
+    # 0: needs nothing
+    "logging": _package(0, _NOTHING, orjson="orjson", middleware=_NOTHING),
+    # 1
+    "errors": _package(1, _NOTHING, handlers=_FASTAPI),
+    # 2: leaves
+    "config": _planned(2),
+    "crypto": _planned(2),
+    "resilience": _package(2, _NOTHING),
+    "validation": _package(2, _PYDANTIC),
+    # 3: contracts
+    "dtos": _package(3, _PYDANTIC),
+    "events": _package(3, _PYDANTIC),
+    "utils": _planned(3),
+    # 4: adapters to the outside world
+    "auth": _package(4, f"{_PYDANTIC} {_JOSE}", dependencies=_FASTAPI),
+    "cache": _planned(4),
+    "database": _planned(4),
+    "http_client": _planned(4),
+    "rate_limit": _planned(4),
+    # 5
+    "idempotency": _planned(5),
+    "messaging": _planned(5),
+    # 6: the chassis of a service
+    "app": _planned(6),
+}
+
+# Test doubles and fixtures for all floors: testonly, and no runtime target reaches it.
+TESTING = "testing"

@@ -51,13 +51,13 @@ class JsonHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Write the record's line if the filters let it pass."""
-        if self.filters:
-            passed: Any = self.filter(record)
-            if not passed:
-                return False
-            if isinstance(passed, logging.LogRecord):  # Python 3.12 and newer
-                record = passed
         try:
+            if self.filters:
+                passed: Any = self.filter(record)
+                if not passed:
+                    return False
+                if isinstance(passed, logging.LogRecord):  # Python 3.12 and newer
+                    record = passed
             line = self._render(record) + b"\n"
             stream = self._fixed_stream
             if stream is None:
@@ -89,39 +89,40 @@ def _drop(line: bytes) -> None:
 
 
 def _writer(stream: Any) -> Callable[[bytes], object]:
-    """Return what writes and flushes a whole line to *stream*."""
+    """Return what writes a whole line to *stream* and flushes it."""
     if stream is None:
         return _drop
+    flush = getattr(stream, "flush", _flush_nothing)
     if isinstance(stream, io.RawIOBase):
         return _raw_writer(stream)
-    flush = getattr(stream, "flush", _flush_nothing)
-    # The bytes below a text stream: JSON is UTF-8 whatever the locale says.
-    binary = getattr(stream, "buffer", None)
-    if binary is not None:
-
-        def write_below(line: bytes) -> None:
-            flush()  # what was printed before comes first
-            binary.write(line)
-            binary.flush()
-
-        return write_below
-    if isinstance(stream, io.BufferedIOBase) or "b" in getattr(stream, "mode", ""):
-
-        def write_bytes(line: bytes) -> None:
-            stream.write(line)
-            flush()
-
-        return write_bytes
-
-    def write_text(line: bytes) -> None:
-        stream.write(line.decode())
-        flush()
-
-    return write_text
+    if isinstance(stream, io.BufferedIOBase) or "b" in str(getattr(stream, "mode", "")):
+        return _flushing(stream.write, after=flush)
+    # The bytes below a text stream: JSON is UTF-8 whatever the locale says. What was
+    # printed before is flushed first.
+    below = getattr(stream, "buffer", None)
+    if isinstance(below, io.RawIOBase):  # PYTHONUNBUFFERED
+        return _flushing(_raw_writer(below), before=flush)
+    if below is not None:
+        return _flushing(below.write, before=flush, after=below.flush)
+    return _flushing(lambda line: stream.write(line.decode()), after=flush)
 
 
 def _flush_nothing() -> None:
-    """Flush a stream that has no ``flush``."""
+    """Do nothing, where there is nothing to flush."""
+
+
+def _flushing(
+    write: Callable[[bytes], object],
+    *,
+    before: Callable[[], object] = _flush_nothing,
+    after: Callable[[], object] = _flush_nothing,
+) -> Callable[[bytes], object]:
+    def write_and_flush(line: bytes) -> None:
+        before()
+        write(line)
+        after()
+
+    return write_and_flush
 
 
 def _raw_writer(stream: io.RawIOBase) -> Callable[[bytes], object]:
@@ -129,7 +130,7 @@ def _raw_writer(stream: io.RawIOBase) -> Callable[[bytes], object]:
 
     def write_all(line: bytes) -> None:
         written = write(line)
-        while written and written < len(line):  # None: would block, give up
+        while written and written < len(line):  # None: it would block, so give up
             line = line[written:]
             written = write(line)
 

@@ -1,0 +1,211 @@
+"""What errors, correlation, access log and tokens cost a request.
+
+One FastAPI endpoint, pydantic in and out, under uvicorn with uvloop and one worker, on
+one core; wrk on the other. All servers are up at once and visited in a new order each
+round. The figure is the server's own CPU time per answered request, from the scheduler.
+Tokens are HS256.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from benchmarks import _harness as harness
+from benchmarks._applications import AUDIENCE, ISSUER, SECRET, VARIANTS
+
+BASE = "FastAPI"
+GOALS = [
+    harness.Goal("kernel: errors, correlation, access log", 1.12),
+    harness.Goal("kernel: the same and tokens", 1.60),
+]
+CORRELATION_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+ORDER = {
+    "customer_id": "0b5b1c3e-7a55-4c8e-9d3c-6f2f0a1b2c3d",
+    "currency": "EUR",
+    "lines": [
+        {"sku": f"SKU-{n:05d}", "quantity": n + 1, "unit_price": 9.95 + n}
+        for n in range(3)
+    ],
+}
+
+
+def token() -> str:
+    """A token for the run."""
+    now = int(time.time())
+    times = {"iat": now, "nbf": now, "exp": now + 86400}
+    return jwt.encode({"iss": ISSUER, "aud": AUDIENCE, "sub": "u"} | times, SECRET)
+
+
+HEADERS = {
+    "Content-Type": "application/json",
+    "X-Correlation-ID": CORRELATION_ID,
+    "Authorization": f"Bearer {token()}",
+}
+
+SCRIPT = """
+wrk.method = "POST"
+wrk.body = {body}
+{headers}
+done = function(summary, latency, requests)
+  local e = summary.errors
+  local bad = e.status + e.connect + e.read + e.write + e.timeout
+  io.write(string.format('RESULT{{"requests":%d,"bad":%d,"p99":%d}}\\n',
+    summary.requests, bad, latency:percentile(99)))
+end
+"""
+
+
+def script(folder: Path) -> Path:
+    """The wrk program that posts the order."""
+    headers = "\n".join(f'wrk.headers["{k}"] = "{v}"' for k, v in HEADERS.items())
+    path = folder / "post.lua"
+    body = json.dumps(json.dumps(ORDER))
+    path.write_text(SCRIPT.format(body=body, headers=headers))
+    return path
+
+
+@contextmanager
+def served(variant: str, log: str) -> Iterator[tuple[int, int]]:
+    """Run a variant; gives its process id and port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    command = [
+        *("taskset", "-c", "0", sys.executable, "-m", "uvicorn", "--factory"),
+        *("benchmarks._applications:make", f"--port={port}", "--loop=uvloop"),
+        *("--http=httptools", "--no-access-log", "--log-level=warning"),
+    ]
+    environment = os.environ | {"VARIANT": variant, "LOG": log}
+    process = subprocess.Popen(command, env=environment)
+    try:
+        for _ in range(400):
+            if process.poll() is not None:
+                raise SystemExit(
+                    f"{variant}: the server ended with {process.returncode}"
+                )
+            try:
+                socket.create_connection(("127.0.0.1", port), 0.2).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield process.pid, port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def post(port: int, headers: dict[str, str]) -> tuple[int, Any, Any]:
+    """Status, headers and body of one call."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/orders", json.dumps(ORDER).encode(), headers
+    )
+    try:
+        with urllib.request.urlopen(request) as reply:  # noqa: S310
+            return reply.status, reply.headers, json.load(reply)
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, None
+
+
+def check(variant: str, folder: Path) -> None:
+    """Exit unless the variant does what its name says."""
+    log = folder / "lines"
+    log.touch()
+    anonymous = {k: v for k, v in HEADERS.items() if k != "Authorization"}
+    with served(variant, str(log)) as (_, port):
+        status, headers, body = post(port, HEADERS)
+        refused, _, _ = post(port, anonymous)
+    text = log.read_text()
+    observed = {
+        "total": body is not None and round(body["total"], 2) == 67.7,
+        "status": status == 200,
+        "tokens": (refused == 401) == ("tokens" in variant or "PyJWT" in variant),
+    }
+    if "access log" in variant or "the same" in variant:
+        observed["log"] = CORRELATION_ID in text
+        observed["header"] = headers["X-Correlation-ID"] == CORRELATION_ID
+    if wrong := [what for what, fine in observed.items() if not fine]:
+        raise SystemExit(f"{variant}: {wrong} is wrong: {status} {body} {text}")
+
+
+def cpu_ns(pid: int) -> int:
+    """Scheduler time of all threads of a process."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks)
+
+
+def visit(
+    pid: int, port: int, program: Path, seconds: int
+) -> tuple[float, float, float]:
+    """Load a server: CPU µs a request, requests a second, p99 in ms."""
+    before = cpu_ns(pid)
+    done = subprocess.run(
+        [
+            *("taskset", "-c", "1", "wrk", "-t1", "-c16", f"-d{seconds}s"),
+            *("-s", str(program), f"http://127.0.0.1:{port}/orders"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    result = json.loads(done.stdout.partition("RESULT")[2])
+    if result["bad"] or not result["requests"]:
+        raise SystemExit(f"wrk: {done.stdout}")
+    count = result["requests"]
+    cpu = (cpu_ns(pid) - before) / count / 1000
+    return cpu, count / seconds, result["p99"] / 1000
+
+
+def main() -> None:
+    """Check every variant, then load them round by round."""
+    options = harness.parse(__doc__ or "", rounds=6)
+    if not shutil.which("wrk") or not shutil.which("taskset"):
+        raise SystemExit("wrk and taskset are needed (Debian: wrk, util-linux).")
+    columns: list[harness.Samples] = [{name: [] for name in VARIANTS} for _ in range(3)]
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        program = script(folder)
+        for variant in VARIANTS:
+            check(variant, folder)
+        servers = {
+            variant: stack.enter_context(served(variant, "/dev/null"))
+            for variant in VARIANTS
+        }
+        order = list(VARIANTS)
+        shuffle = random.Random(1).shuffle
+        for number in range(-1, options.rounds):
+            shuffle(order)
+            for variant in order:
+                found = visit(*servers[variant], program, seconds=1)
+                if number < 0:  # the first round warms up
+                    continue
+                for column, value in zip(columns, found, strict=True):
+                    column[variant].append(value)
+    cpu, rate, p99 = columns
+    body = harness.table(
+        cpu,
+        BASE,
+        unit="server CPU µs a request",
+        goals=GOALS,
+        more={"requests/s": harness.medians(rate), "p99 ms": harness.medians(p99)},
+    )
+    harness.report("Request", body, "fastapi", "starlette", "uvicorn", "pydantic")
+    harness.save(options.json, {"cpu": cpu, "rate": rate, "p99": p99})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Measures the kernel beside its peers and prints one table a topic.
+
+    ./bazelw run //benchmarks                       every topic, some minutes
+    ./bazelw run //benchmarks -- log_line           one of them
+    ./bazelw run //benchmarks -- --out table.md     into a file too
+
+The peers are installed from benchmarks/requirements_lock.txt, by hash, into a virtual
+environment in the user's cache folder; the first run takes a minute longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+TOPICS = {
+    "log_line": "a JSON log line",
+    "token_verification": "an access token",
+    "event_codec": "an event, encoded and decoded",
+    "request_overhead": "what errors, correlation, log and tokens cost a request",
+    "import_time": "importing each target",
+    "bazel_builds": "bazel test: nothing changed, one leaf changed",
+}
+
+
+def environment(root: Path) -> Path:
+    """The Python of a virtual environment with the locked peers, made if need be."""
+    lock = root / "benchmarks" / "requirements_lock.txt"
+    key = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "creativeflow-kernel" / "benchmarks" / key
+    python, done = folder / "bin" / "python", folder / "complete"
+    if not done.exists():
+        print(f"Installing the peers into {folder}", file=sys.stderr)
+        venv.create(folder, with_pip=True, clear=True)
+        install = [python, "-m", "pip", "install", "--require-hashes", "--quiet"]
+        options = ["--disable-pip-version-check", "--only-binary=:all:"]
+        subprocess.run([*install, *options, "-r", lock], check=True)
+        done.touch()
+    return python
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0 when every topic ran, 1 when one could not."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks",
+        description=(__doc__ or "").partition("\n")[0],
+        epilog="Topics: " + "; ".join(f"{k}: {v}" for k, v in TOPICS.items()),
+    )
+    parser.add_argument("topic", nargs="*", help="default: all")
+    parser.add_argument("--rounds", type=int, help="default: the topic's own")
+    parser.add_argument("--out", type=Path, help="write the tables to this file too")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.topic) - set(TOPICS):
+        parser.error(
+            f"no topic {', '.join(sorted(unknown))}; choose from {', '.join(TOPICS)}"
+        )
+
+    root = Path(os.environ["BUILD_WORKSPACE_DIRECTORY"])
+    here = Path(os.environ["BUILD_WORKING_DIRECTORY"])
+    try:
+        python = environment(root)
+    except subprocess.CalledProcessError as error:
+        print(f"The peers could not be installed: {error}", file=sys.stderr)
+        return 1
+    tables, failed = [], []
+    for topic in options.topic or TOPICS:
+        command = [python, "-W", "ignore", "-P", root / "benchmarks" / f"{topic}.py"]
+        if options.rounds:
+            command += ["--rounds", str(options.rounds)]
+        print(f"... {topic}", file=sys.stderr)
+        # Not our own PYTHONPATH: the peers' versions must not mix with Bazel's.
+        variables = os.environ | {"PYTHONPATH": str(root)}
+        done = subprocess.run(
+            command,
+            cwd=root,
+            env=variables,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        print(done.stdout, flush=True)
+        tables.append(done.stdout)
+        failed += [topic] * (done.returncode != 0)
+    if options.out:
+        (here / options.out).write_text("\n".join(tables))
+    if failed:
+        print(f"Could not be measured: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -36,7 +36,7 @@ def _planned(floor: int) -> Package:
 
 
 _NOTHING = ""
-_PYDANTIC = "pydantic email_validator"
+_PYDANTIC = "pydantic pydantic_core email_validator"
 _JOSE = "python_jose cryptography"
 _FASTAPI = "fastapi starlette"
 

@@ -1,4 +1,4 @@
-"""The graph that tools/bazel/private/wheel.bzl collects, and who ships what in it."""
+"""The graph that distribution.bzl collects, and who ships what in it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Graph:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Graph:
-        """Read ``targets`` and ``distributions`` of a file written by wheel.bzl."""
+        """Read ``targets`` and ``distributions`` of distribution.bzl's file."""
         targets = [
             Target(
                 label=target["label"],

@@ -1,4 +1,4 @@
-"""Makes one wheel: wheelmaker.py SPEC OUT. Run by tools/bazel/private/wheel.bzl."""
+"""Makes one wheel: wheelmaker.py SPEC OUT. Run by the kernel_wheel rule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.wheel.requirements import derive, read_ranges
 
 
 def make(spec: Mapping[str, Any], out: Path) -> None:
-    """Write the wheel that *spec*, a file of wheel.bzl, describes.
+    """Write the wheel that *spec*, a file of distribution.bzl, describes.
 
     Raises:
         GraphError: The BUILD files say something that no wheel can express.

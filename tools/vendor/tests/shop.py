@@ -36,7 +36,7 @@ def wheel(
 
 
 def target(label: str, *needs: str) -> dict[str, Any]:
-    """Describe a target as wheel.bzl does."""
+    """Describe a target as distribution.bzl does."""
     package = label.removeprefix("//").partition(":")[0]
     return {
         "label": label,
@@ -50,7 +50,7 @@ def target(label: str, *needs: str) -> dict[str, Any]:
 def entry(
     path: str, name: str, label: str, roots: Mapping[str, list[str]], **more: object
 ) -> dict[str, object]:
-    """Describe a distribution as wheel.bzl does."""
+    """Describe a distribution as distribution.bzl does."""
     package = label.removeprefix("//").partition(":")[0]
     return {
         "distribution": name,

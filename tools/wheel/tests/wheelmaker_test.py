@@ -21,7 +21,7 @@ classifiers = ["Typing :: Typed"]
 
 @pytest.fixture
 def spec(tmp_path: Path) -> dict[str, Any]:
-    """A package with glue, as wheel.bzl would describe it."""
+    """A package with glue, as distribution.bzl would describe it."""
     texts = {
         "pyproject.toml": PROJECT,
         "requirements.in": "fastapi>=0.115,<1\npydantic>=2\n",

@@ -8,14 +8,19 @@ load(":host_python.bzl", "host_python")
 _OLDEST = (7, 7)
 _NEWEST = 8
 
-def _check_bazel_version():
-    # A development or distribution build reports no number; .bazelversion and bazelw look after those.
-    parts = native.bazel_version.split("-")[0].split(".")
+def check_bazel_version(version):
+    """Fails where the WORKSPACE mode does not work.
+
+    Args:
+      version: What the running Bazel says it is. A development or distribution build says
+        nothing; .bazelversion and bazelw look after those.
+    """
+    parts = version.split("-")[0].split(".")
     if len(parts) < 2:
         return
-    version = (int(parts[0]), int(parts[1]))
-    if version < _OLDEST or version[0] > _NEWEST:
-        fail("\n\nThis is Bazel %s; the WORKSPACE mode of this repository needs 7.7 to 8.x. " % native.bazel_version +
+    number = (int(parts[0]), int(parts[1]))
+    if number < _OLDEST or number[0] > _NEWEST:
+        fail("\n\nThis is Bazel %s; the WORKSPACE mode of this repository needs 7.7 to 8.x. " % version +
              "Run ./bazelw, which gets the right one, or install the version in .bazelversion.\n")
 
 def kernel_repositories():
@@ -23,7 +28,7 @@ def kernel_repositories():
 
     The first call in a WORKSPACE; `kernel_pip()` of pip.bzl is the second.
     """
-    _check_bazel_version()
+    check_bazel_version(native.bazel_version)
 
     # What Debian packages too. A repository of this name that is declared earlier, or given by
     # --override_repository, wins.

@@ -93,6 +93,9 @@ def kernel_test(name, srcs, deps = [], runtime_deps = [], data = [], args = [], 
         **kwargs
     )
 
+# What tools leave in a checkout: bytecode, caches, and links to Bazel's own output.
+_NOT_SOURCES = ["**/__pycache__/**", "**/.*_cache/**", "**/.hypothesis/**", "bazel-*/**"]
+
 def kernel_package():
     """Declares what every package has, from the targets above the call.
 
@@ -109,14 +112,13 @@ def kernel_package():
         if rule["kind"] in ("py_library", "py_binary", "py_test")
     ]
 
-    # bazel-* are the convenience links to Bazel's own output.
     below = native.subpackages(include = ["**"], exclude = ["bazel-*/**"], allow_empty = True)
     here = native.package_name()
     prefix = "//%s/" % here if here else "//"
     visibility = ["//:__subpackages__"]
     native.filegroup(
         name = "tree",
-        srcs = native.glob(["**"], exclude = ["**/__pycache__/**", "bazel-*/**"]) +
+        srcs = native.glob(["**"], exclude = _NOT_SOURCES) +
                [prefix + package + ":tree" for package in below],
         visibility = visibility,
     )
@@ -134,7 +136,7 @@ def kernel_package():
         visibility = visibility,
     )
 
-    python = native.glob(["**/*.py"], exclude = ["**/__pycache__/**"], allow_empty = True)
+    python = native.glob(["**/*.py"], exclude = _NOT_SOURCES, allow_empty = True)
     if not python:
         return
     _lint("lint", "//tools/lint:ruff_main.py", python, data = [Label("//tools/lint:ruff")], args = ["$(rootpath //tools/lint:ruff)"], size = "small")

@@ -220,6 +220,7 @@ def test_raises_without_a_message_is_named(body: str) -> None:
         "with pytest.raises(ValueError, check=g): f()",
         "with pytest.raises(ValueError) as e: f()\n  assert e.value.code == 1",
         "with pytest.raises(ValueError) as e: f()\n  e.match('x')",
+        "with pytest.raises(KeyboardInterrupt): f()",
         "raise ValueError",
     ],
 )

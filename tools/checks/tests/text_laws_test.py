@@ -38,7 +38,7 @@ def test_a_machine_path_is_named(found: str, around: str) -> None:
     """Wherever it stands in a line, with the line."""
     files = {"docs/a.md": "\n" + around.format(found) + "\n"}
 
-    assert said(text_laws.no_machine_paths(Repository(files))) == [
+    assert said(text_laws.no_machine_paths(Repository(files), {})) == [
         f"docs/a.md:2: [law text] {found} is a path of one machine."
     ]
 
@@ -57,7 +57,7 @@ def test_a_machine_path_is_named(found: str, around: str) -> None:
 )
 def test_other_paths_are_fine(line: str) -> None:
     """Relative ones, routes of a URL, and what every machine has."""
-    assert said(text_laws.no_machine_paths(Repository({"a.md": line}))) == []
+    assert said(text_laws.no_machine_paths(Repository({"a.md": line}), {})) == []
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,8 @@ def test_a_registry_is_named(found: str) -> None:
     files = {"a.md": f"x\nsee https://{host(found)}/simple and {host(found)}\n"}
 
     assert [
-        line.split()[0] for line in said(text_laws.no_registry_hosts(Repository(files)))
+        line.split()[0]
+        for line in said(text_laws.no_registry_hosts(Repository(files), {}))
     ] == [
         "a.md:2:",
         "a.md:2:",
@@ -79,7 +80,7 @@ def test_a_registry_is_named(found: str) -> None:
 @pytest.mark.parametrize("line", ["pypi_name", "mypypi-org", "example.org", "x.iotest"])
 def test_other_hosts_are_fine(line: str) -> None:
     """Words that hold a part of one."""
-    assert said(text_laws.no_registry_hosts(Repository({"a.md": line}))) == []
+    assert said(text_laws.no_registry_hosts(Repository({"a.md": line}), {})) == []
 
 
 def test_an_exception_covers_its_files_and_must_be_needed() -> None:

@@ -2,8 +2,7 @@
 
 It runs Bazel, so it runs outside the sandbox and not with the others:
 
-    target=//tools/checks:tests/build_rules_test
-    ./bazelw test --test_env=KERNEL_BAZEL=$PWD/bazelw $target
+    KERNEL_BAZEL=$PWD/bazelw ./bazelw test //tools/checks:tests/build_rules_test
 
 KERNEL_BAZEL is the command, with startup options if it needs some.
 """

@@ -93,6 +93,7 @@ _DETAILS: Final[Mapping[str, str]] = {
     "complex_type": "Must be a complex number.",
     "complex_str_parsing": "Must be a complex number.",
     "string_type": "Must be a string.",
+    "string_sub_type": "Must be a string.",  # of older pydantic
     "string_unicode": "Must be valid Unicode text.",
     "string_too_short": "Must be {min_length} or more characters long.",
     "string_too_long": "Must be no longer than {max_length} characters.",

@@ -91,7 +91,7 @@ class _Answers:
 
     async def api_error(self, conn: HTTPConnection, exc: Exception) -> Response:
         error = cast("BaseAPIException", exc)
-        return self._reply(conn, error, raised=exc)
+        return await self._reply(conn, error, raised=exc)
 
     async def http_exception(self, conn: HTTPConnection, exc: Exception) -> Response:
         error = cast("HTTPException", exc)
@@ -100,7 +100,7 @@ class _Answers:
         if not 400 <= error.status_code <= 599:  # a redirect, not modified, ...
             headers = safe_headers(error.headers or {})
             return Response(status_code=error.status_code, headers=headers)
-        return self._reply(conn, _from_http_exception(error), raised=exc)
+        return await self._reply(conn, _from_http_exception(error), raised=exc)
 
     async def refused(self, conn: HTTPConnection, exc: Exception) -> Response:
         refusal = cast("RequestValidationError | WebSocketRequestValidationError", exc)
@@ -112,7 +112,7 @@ class _Answers:
         # The path would repeat the value that was refused.
         in_path = any(item["pointer"].startswith("/@path") for item in items)
         error = ValidationException(items, detail)
-        return self._reply(conn, error, raised=exc, show_path=not in_path)
+        return await self._reply(conn, error, raised=exc, show_path=not in_path)
 
     async def outside(self, conn: HTTPConnection, exc: Exception) -> Response:
         """An error of a middleware; Starlette raises it again, for the server's log."""
@@ -132,7 +132,7 @@ class _Answers:
             return problem
         return websocket_end(conn.scope, state, problem, reason=error.code)
 
-    def _reply(
+    async def _reply(
         self,
         conn: HTTPConnection,
         error: BaseAPIException,
@@ -149,10 +149,10 @@ class _Answers:
         state = conn.application_state
         if conn.client_state is WebSocketState.DISCONNECTED:
             state = conn.client_state
-        # Starlette only calls what a handler returns.
-        return cast(
-            "Response", websocket_end(conn.scope, state, problem, reason=error.code)
-        )
+        end = websocket_end(conn.scope, state, problem, reason=error.code)
+        await end(conn.scope, conn.receive, conn.send)
+        # Starlette sends what a handler returns, older versions only for requests.
+        return cast("Response", None)
 
     def _problem(
         self, conn: HTTPConnection, error: BaseAPIException, *, show_path: bool

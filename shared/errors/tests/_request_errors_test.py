@@ -200,7 +200,8 @@ def test_malformed_json_tells_where() -> None:
 
 def test_body_of_an_unknown_type() -> None:
     """The commonest slip with curl gets a hint."""
-    (item,) = client.post("/jobs", content=b"{}").json()
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    (item,) = client.post("/jobs", content=b"{}", headers=headers).json()
 
     assert item["detail"] == "The Content-Type of the request must be application/json."
 

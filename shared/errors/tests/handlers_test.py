@@ -341,7 +341,7 @@ JSON_HEADERS = {"content-type": "application/json"}
     ("content", "status"),
     [
         (b"[" * 200_000, 400),
-        (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, 400),
+        (b'{"a":' * 200_000, 400),
         (b'{"name": "\xff"}', 400),
         (b'{"name": ' + b"1" * 5_000 + b"}", 400),
         (b'{"name": "\\ud800"}', 422),

@@ -132,7 +132,10 @@ class KeyRing:
             raise KeySetError("A secret must be text or bytes.")
         if kid == "":
             raise KeySetError("A kid must not be empty.")
-        raw = secret.encode() if isinstance(secret, str) else secret
+        try:
+            raw = secret.encode() if isinstance(secret, str) else secret
+        except UnicodeEncodeError:
+            raise KeySetError("A secret must be text that UTF-8 can hold.") from None
         return cls([secret_key(raw, alg=alg, kid=kid, place="the secret")])
 
     def also_verifying(self, *others: KeyRing) -> KeyRing:
@@ -173,6 +176,7 @@ class KeyRing:
 
         Raises:
             KeySetError: The ring only checks.
+            ValueError: It would be too long for any ring to accept.
         """
         key = self._signer
         if key is None or key.sign is None:
@@ -183,7 +187,13 @@ class KeyRing:
             separators=(",", ":"),
         )
         signed = encode_base64url(text.encode()) + b"." + encode_base64url(payload)
-        return (signed + b"." + encode_base64url(key.sign(signed))).decode()
+        token = (signed + b"." + encode_base64url(key.sign(signed))).decode()
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise ValueError(
+                f"A token must not exceed {MAX_TOKEN_LENGTH} characters "
+                f"(got {len(token)})."
+            )
+        return token
 
     def public_jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return the JWK Set to publish for those who check this ring's tokens.

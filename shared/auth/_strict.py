@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from binascii import Error as BinasciiError
 from binascii import a2b_base64, b2a_base64
+from math import isfinite
 
 # The standard alphabet's own characters become ones that no alphabet has.
 _TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
@@ -81,7 +82,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _real(digits: str) -> float:
     number = float(digits)
-    if number - number != 0:
+    if not isfinite(number):
         raise MalformedError("an infinite number")
     return number
 

@@ -66,7 +66,8 @@ def create_access_token(
         now: The time, where the policy's clock is not the one to ask.
 
     Raises:
-        ValueError: The policy would refuse the token, or a claim is not JSON.
+        ValueError: The policy would refuse the token, it is too long, or a claim is
+            not JSON.
         KeySetError: The ring holds no signing key.
     """
     several_scopes = _several("scopes", scopes)

@@ -80,13 +80,8 @@ def test_first_private_key_signs(public_jwk: MakeJwk, private_jwk: MakeJwk) -> N
         {"keys": [public_jwk("ES256", kid="next"), private_jwk("RS256", kid="now")]}
     )
 
-    assert b'"kid":"now"' in _header(ring.sign(b"{}"))
-
-
-def _header(token: str) -> bytes:
-    from shared.auth._strict import decode_base64url
-
-    return decode_base64url(token.split(".")[0].encode())
+    header, _, _ = ring.sign(b"{}").partition(".")
+    assert header == encode_base64url(b'{"alg":"RS256","kid":"now"}').decode()
 
 
 @pytest.mark.parametrize(
@@ -206,7 +201,9 @@ def test_longest_token_is_accepted(ring: KeyRing) -> None:
     payload = b"x" * ((MAX_TOKEN_LENGTH - frame) * 3 // 4)
 
     assert ring.verify(ring.sign(payload)) == payload
-    assert refusal(ring, ring.sign(payload + b"xxx")) == "it is too long"
+    assert refusal(ring, forge({"alg": "HS256"}, payload * 2)) == "it is too long"
+    with pytest.raises(ValueError, match=r"must not exceed 16384 characters .got 163"):
+        ring.sign(payload + b"xxx")
 
 
 def test_stray_bits_of_the_signature(ring: KeyRing) -> None:
@@ -437,12 +434,16 @@ def test_assumed_algorithm(public_jwk: MakeJwk, private_jwk: MakeJwk) -> None:
         (b"", "at least 32 bytes .got 0"),
         (None, "must be text or bytes"),
         (bytearray(32), "must be text or bytes"),
+        ("hunter2\udcff" * 32, "that UTF-8 can hold"),
     ],
 )
 def test_secret_that_is_none(secret: str, reason: str) -> None:
-    """A short secret is refused, and so is a setting that is not there."""
-    with pytest.raises(KeySetError, match=reason):
+    """A short secret is refused, as is a setting that is not there, unquoted."""
+    with pytest.raises(KeySetError, match=reason) as caught:
         KeyRing.from_secret(secret)
+
+    assert caught.value.__cause__ is None
+    assert "hunter2" not in str(caught.value)
 
 
 def test_secret_counts_in_bytes() -> None:

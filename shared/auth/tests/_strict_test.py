@@ -110,7 +110,7 @@ def test_reads_json_as_the_standard_library_does(
         (b'{"\\udfff":1}', "a lone surrogate"),
         (b'{"a":%s%s}' % (b"[" * 16, b"]" * 16), "nested too deep"),
         (b'{"a":' * 17 + b"1" + b"}" * 17, "nested too deep"),
-        (b'{"a":%s%s}' % (b"[" * 5000, b"]" * 5000), "not JSON"),
+        (b'{"a":%s%s}' % (b"[" * 5000, b"]" * 5000), "not JSON|nested too deep"),
     ],
 )
 def test_json_that_two_readers_may_read_differently(raw: bytes, reason: str) -> None:

@@ -39,7 +39,8 @@ def configure_logging(
     the handlers that would show a record a second time on the console: plain
     ``StreamHandler`` objects and any that write to stdout or stderr. Others stay:
     files, error trackers, pytest's ``caplog``. Uvicorn's loggers and Python warnings
-    come out here too, and uvicorn's own access lines stop.
+    come out here too, and uvicorn's own access lines stop; ``uvicorn.run(app)`` in the
+    same program undoes that unless it gets ``log_config=None``.
 
     Args:
         service_name: Value of ``service`` on every line.
@@ -108,7 +109,7 @@ def log_event(
         return
     token = correlation_id_var.set(correlation_id or correlation_id_var.get())
     try:
-        extra = {"event": event, "data": data or {}}
+        extra = {"event": event, "data": {} if data is None else data}
         # As an argument: a name with a percent sign is not a format.
         logger.log(level, "%s", event, extra=extra, stacklevel=2)
     finally:
@@ -128,10 +129,11 @@ def _level(level: str | int) -> int:
 def _remove_console_handlers(logger: logging.Logger) -> None:
     console = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
     for handler in logger.handlers[:]:
+        stream = getattr(handler, "stream", None)
         if (
             isinstance(handler, JsonHandler)
             or type(handler) is logging.StreamHandler
-            or getattr(handler, "stream", None) in console
+            or (stream is not None and stream in console)
         ):
             logger.removeHandler(handler)
             handler.close()

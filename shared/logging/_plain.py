@@ -92,11 +92,10 @@ class Plain:
         return text
 
     def _convert(self, value: object) -> object:
-        kind = type(value)
         self._values -= 1
-        if kind is str:
-            return self.text(value)  # type: ignore[arg-type]  # mypy does not narrow by `type(value)`
-        if value is None or kind is bool:
+        if type(value) is str:
+            return self.text(value)
+        if value is None or isinstance(value, bool):
             return value
         if isinstance(value, Enum):
             return self.value(value.value)
@@ -114,23 +113,22 @@ class Plain:
         if isinstance(value, timedelta):
             return value.total_seconds()
         if isinstance(value, BaseException):
-            return self.text(f"{kind.__name__}: {value}")
+            return self.text(f"{type(value).__name__}: {value}")
         return self._nested(value)
 
     def _nested(self, value: object) -> object:
         pairs = _pairs(value)
-        if pairs is None and not isinstance(value, (list, tuple, set, frozenset)):
+        items = value if isinstance(value, (list, tuple, set, frozenset)) else None
+        if pairs is None and items is None:
             return self.text(str(value))
         if id(value) in self._open:
             return CIRCLE
-        if len(self._open) >= _MAX_DEPTH or self._values <= 0:
+        if len(self._open) >= _MAX_DEPTH or self._is_spent():
             self.truncated = True
             return CUT
         self._open.add(id(value))
         try:
-            if pairs is not None:
-                return self._dict(pairs)
-            return self._list(value)  # type: ignore[arg-type]  # a list, tuple or set, or we had returned
+            return self._list(items or ()) if pairs is None else self._dict(pairs)
         finally:
             self._open.discard(id(value))
 
@@ -138,8 +136,7 @@ class Plain:
         result: dict[str, object] = {}
         # One step in C for a plain dict, so another thread can't change it meanwhile.
         for key, value in list(islice(pairs, self._values + 1)):
-            if self._values <= 0:
-                self.truncated = True
+            if self._is_spent():
                 break
             name = self.key(key)
             result[name] = self.field(name, value)
@@ -148,11 +145,16 @@ class Plain:
     def _list(self, items: Iterable[object]) -> list[object]:
         result: list[object] = []
         for item in list(islice(items, self._values + 1)):
-            if self._values <= 0:
-                self.truncated = True
+            if self._is_spent():
                 break
             result.append(self._item(item))
         return result
+
+    def _is_spent(self) -> bool:
+        if self._values > 0 and self._chars > 0:
+            return False
+        self.truncated = True
+        return True
 
     def _item(self, item: object) -> object:
         """Convert a list's item; a header list is made of (name, value) tuples."""
@@ -182,10 +184,9 @@ class Plain:
 def _int(number: int) -> int | str:
     if MIN_INT <= number <= MAX_INT:
         return number
-    # str() refuses more digits than sys.get_int_max_str_digits().
-    return (
-        str(number) if number.bit_length() < 1024 else f"<{number.bit_length()} bits>"
-    )
+    bits = number.bit_length()
+    # str() refuses more digits than sys.get_int_max_str_digits(), 640 at the least.
+    return str(number) if bits < 2048 else f"<integer of {bits} bits>"
 
 
 def _pairs(value: Any) -> Iterable[tuple[object, object]] | None:

@@ -114,16 +114,22 @@ _PAIR = re.compile(
     r"(?P<sign>[ \t]{0,3}(?:=>|:=|!=|={1,3}|:)\s{0,3}|(?(flag)[ ]|(?!)))"
 )
 _OPENING_QUOTE = re.compile(r"[bBfFrRuU]{0,2}(\\{0,3}[\"'])")
+_OPENING = re.compile(r"[bBfFrRuU]{0,2}\\{0,3}[\"'\[{(]")
 _TO_CLOSING_QUOTE = {
     '"': re.compile(r'(?:[^"\\]|\\.)*+', re.DOTALL),
-    "'": re.compile(r"(?:[^'\\]|\\.)*+", re.DOTALL),
+    "'": re.compile(r"(?:[^'\\]|\\.|'')*+", re.DOTALL),  # SQL doubles a quote
 }
+_BRACKET = re.compile(r"[\[\](){}]")
 _LITERAL = re.compile(r"[^\s,}\])]*+")
 _BARE = re.compile(
     r"(?:(?:apikey|basic|bearer|digest|negotiate|token)[ \t]{1,4})?+[^\s&]*+",
     re.IGNORECASE,
 )
 _LINE = re.compile(r"[^\r\n]*+")
+_LINE_IN_QUOTES = {
+    '"': re.compile(r'[^"\r\n]*+'),
+    "'": re.compile(r"[^'\r\n]*+"),
+}
 _NOTHING = frozenset(("", "none", "null", "true", "false"))
 # After a colon these are prose: "token: missing", "password: required".
 _PROSE = frozenset(
@@ -235,19 +241,24 @@ class Redactor:
 
     def _pairs(self, text: str) -> str:
         parts: list[str] = []
-        done = 0
+        done, bare = 0, False  # how far it is settled, and whether by a bare value
         for pair in _PAIR.finditer(text):
-            if pair.start() < done:  # inside a value that is hidden already
+            opening = _OPENING.match(text, pair.end())
+            # A pair in a hidden value matters if its own value may reach beyond, as in
+            # `password=x,token='a b'`.
+            if pair.end() < done and not (bare and opening):
                 continue
             name = pair["name"]
             if name.lower() in ("key", "keys"):  # "API key: ..."
                 name = f"{_word_before(text, pair.start())} {name}"
             kind = self.kind(name)
-            if kind:
-                start, end = _value_span(text, pair, number_ok=kind != SECRET)
-                if start < end:
+            if not kind:
+                continue
+            start, end = _value_span(text, pair, number_ok=kind != SECRET)
+            if start < end and done < end:
+                if done < start:
                     parts += text[done:start], REDACTED
-                    done = end
+                done, bare = end, not opening
         parts.append(text[done:])
         return "".join(parts)
 
@@ -269,13 +280,12 @@ def _value_span(text: str, pair: re.Match[str], *, number_ok: bool) -> tuple[int
         return _quoted_span(text, opening)
     if text.startswith(REDACTED, start):
         return start, start
-    if text[start : start + 1] in ("[", "{", "("):
-        return start, len(text)  # where it closes can't be told from prose
+    if text.startswith(("[", "{", "("), start):
+        return start, _bracket_end(text, start)
     if ":" in pair["sign"] and not pair["quote"] and _is_header(pair["name"]):
         before = text[pair.start() - 1 : pair.start()]
-        line_end = start + len(_run(_LINE, text, start))
-        closing = text.find(before, start, line_end) if before in ("'", '"') else -1
-        return start, line_end if closing < 0 else closing
+        line = _run(_LINE_IN_QUOTES.get(before, _LINE), text, start)
+        return start, start + len(line)
     if pair["quote"]:
         value = _run(_LITERAL, text, start)
     else:
@@ -295,6 +305,19 @@ def _quoted_span(text: str, opening: re.Match[str]) -> tuple[int, int]:
         return start, start + len(_run(_TO_CLOSING_QUOTE[quote], text, start))
     end = text.find(quote, start)
     return start, len(text) if end < 0 else end
+
+
+def _bracket_end(text: str, start: int) -> int:
+    """The end of the line on which the bracket at *start* closes, or of the text.
+
+    The whole line, because a bracket inside a quoted text counts as well.
+    """
+    depth = 0
+    for bracket in _BRACKET.finditer(text, start):
+        depth += 1 if bracket[0] in "[{(" else -1
+        if depth == 0:
+            return bracket.end() + len(_run(_LINE, text, bracket.end()))
+    return len(text)
 
 
 def _run(pattern: re.Pattern[str], text: str, start: int) -> str:

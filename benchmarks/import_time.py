@@ -55,7 +55,7 @@ TARGETS = {
     ),
     "//shared/auth:dependencies": (
         "import shared.auth.dependencies",
-        f"import shared.errors; {MODEL}; import jose.jwk, jose.backends; from fastapi import FastAPI",
+        f"import shared.errors, jose.jwk, jose.backends; {MODEL}; import fastapi",
     ),
 }
 PEERS = {

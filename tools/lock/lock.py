@@ -1,11 +1,11 @@
-"""Resolves requirements.in into requirements_lock.txt, every file pinned by hash.
+"""Resolves requirements.in into requirements_lock.txt, and the benchmarks' likewise.
 
     ./bazelw run //:lock                    what requirements.in asks for, nothing moved
     ./bazelw run //:lock -- --upgrade       everything to its newest
     ./bazelw run //:lock -- -P pydantic     one package to its newest
 
-Other arguments go to `uv pip compile` as they are. The lock is universal: one file for
-every platform and every Python from 3.11 on.
+Other arguments go to `uv pip compile` as they are. Every file is pinned by hash. A lock
+is universal: one for every platform and every Python from 3.11 on.
 """
 
 from __future__ import annotations
@@ -17,8 +17,28 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 COMMAND = "./bazelw run //:lock"
+
+
+class Lock(NamedTuple):
+    """A file with what is asked for, and the file with what that comes to."""
+
+    source: str
+    target: str
+    options: Sequence[str] = ()
+
+
+LOCKS = (
+    Lock("requirements.in", "requirements_lock.txt"),
+    # The peers, together with the very versions that are built and tested.
+    Lock(
+        "benchmarks/requirements.in",
+        "benchmarks/requirements_lock.txt",
+        ["--constraint=requirements_lock.txt"],
+    ),
+)
 
 
 def index_settings(pip_config: str, environment: Mapping[str, str]) -> dict[str, str]:
@@ -39,7 +59,7 @@ def index_settings(pip_config: str, environment: Mapping[str, str]) -> dict[str,
     return {k: v for k, v in translated.items() if k not in environment}
 
 
-def compile_command(uv: str, out: Path, extra: Sequence[str]) -> list[str]:
+def compile_command(uv: str, lock: Lock, out: Path, extra: Sequence[str]) -> list[str]:
     """The resolver's command line."""
     return [
         uv,
@@ -53,19 +73,49 @@ def compile_command(uv: str, out: Path, extra: Sequence[str]) -> list[str]:
         "--no-emit-find-links",
         "--annotation-style=line",
         f"--custom-compile-command={COMMAND}",
+        *lock.options,
         *extra,
-        "requirements.in",
+        lock.source,
         f"--output-file={out}",
     ]
 
 
+def write(
+    lock: Lock,
+    uv: str,
+    *,
+    root: Path,
+    extra: Sequence[str],
+    environment: Mapping[str, str],
+) -> int:
+    """Write one lock whole or leave it as it was; return uv's exit code."""
+    target = root / lock.target
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / target.name
+        if target.exists():
+            shutil.copy(target, out)  # uv keeps the versions it finds there
+        command = compile_command(uv, lock, out, extra)
+        code = subprocess.run(
+            command, cwd=root, env=environment, check=False
+        ).returncode
+        if code:
+            print(f"{lock.target} is unchanged.", file=sys.stderr)
+            return code
+        changed = not target.exists() or target.read_bytes() != out.read_bytes()
+        if changed:
+            staged = target.with_name(f".{target.name}.new")
+            shutil.copy(out, staged)
+            staged.replace(target)
+    print(f"{lock.target} {'written' if changed else 'is up to date'}.")
+    return 0
+
+
 def main(uv: str, extra: Sequence[str]) -> int:
-    """Write the lock whole or leave it as it was; return uv's exit code."""
+    """Write each lock in turn; stop at the first that uv can't resolve."""
     if "--help" in extra or "-h" in extra:
         print(__doc__)
         return 0
     root = Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY", "."))
-    lock = root / "requirements_lock.txt"
     pip = subprocess.run(
         [os.environ.get("KERNEL_PYTHON", "python3"), "-m", "pip", "config", "list"],
         capture_output=True,
@@ -74,23 +124,11 @@ def main(uv: str, extra: Sequence[str]) -> int:
     )
     environment = dict(os.environ)
     environment |= index_settings(pip.stdout, environment)
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch) / lock.name
-        if lock.exists():
-            shutil.copy(lock, out)  # uv keeps the versions it finds there
-        command = compile_command(str(Path(uv).resolve()), out, extra)
-        code = subprocess.run(
-            command, cwd=root, env=environment, check=False
-        ).returncode
+    program = str(Path(uv).resolve())
+    for lock in LOCKS:
+        code = write(lock, program, root=root, extra=extra, environment=environment)
         if code:
-            print(f"{lock.name} is unchanged.", file=sys.stderr)
             return code
-        changed = not lock.exists() or lock.read_bytes() != out.read_bytes()
-        if changed:
-            staged = lock.with_name(f".{lock.name}.new")
-            shutil.copy(out, staged)
-            staged.replace(lock)
-    print(f"{lock.name} {'written' if changed else 'is up to date'}.")
     return 0
 
 

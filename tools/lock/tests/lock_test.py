@@ -32,33 +32,39 @@ def program(folder: Path, body: str) -> str:
     return str(path)
 
 
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with an old lock and no lock of the benchmarks yet."""
+    monkeypatch.setenv("BUILD_WORKSPACE_DIRECTORY", str(tmp_path))
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "requirements_lock.txt").write_text("old\n")
+    return tmp_path
+
+
 OUT = "out = sys.argv[-1].partition('=')[2]"
 
 
 def test_a_failed_resolution_leaves_the_lock_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Half a lock is worse than an old one."""
-    monkeypatch.setenv("BUILD_WORKSPACE_DIRECTORY", str(tmp_path))
-    lock = tmp_path / "requirements_lock.txt"
-    lock.write_text("six==1.17.0\n")
-    uv = program(tmp_path, f"{OUT}\nopen(out, 'w').write('half')\nsys.exit(1)")
+    """Half a lock is worse than an old one, and what builds on it is not tried."""
+    uv = program(root, f"{OUT}\nopen(out, 'w').write('half')\nsys.exit(1)")
 
     assert main(uv, []) == 1
-    assert lock.read_text() == "six==1.17.0\n"
+    assert (root / "requirements_lock.txt").read_text() == "old\n"
+    assert list((root / "benchmarks").iterdir()) == []
     assert "requirements_lock.txt is unchanged." in capsys.readouterr().err
 
 
 def test_the_resolver_starts_from_the_versions_of_the_old_lock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Adding one package must not move the others."""
-    monkeypatch.setenv("BUILD_WORKSPACE_DIRECTORY", str(tmp_path))
-    lock = tmp_path / "requirements_lock.txt"
-    lock.write_text("old\n")
-    uv = program(tmp_path, f"{OUT}\nopen(out, 'a').write('new\\n')")
+    uv = program(root, f"{OUT}\nopen(out, 'a').write(sys.argv[-2] + '\\n')")
 
     assert main(uv, ["--upgrade"]) == 0
-    assert lock.read_text() == "old\nnew\n"
-    assert "written" in capsys.readouterr().out
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["requirements_lock.txt", "uv"]
+    assert (root / "requirements_lock.txt").read_text() == "old\nrequirements.in\n"
+    peers = (root / "benchmarks" / "requirements_lock.txt").read_text()
+    assert peers == "benchmarks/requirements.in\n"
+    assert "requirements_lock.txt written." in capsys.readouterr().out
+    assert not list(root.rglob("*.new"))

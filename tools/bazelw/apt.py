@@ -102,7 +102,10 @@ def archives(stanzas: str, one_line: str, codenames: Iterable[str]) -> list[Arch
     found: dict[str, Archive] = {}
     for archive in (*_stanzas(stanzas), *_one_line(one_line)):
         if archive.suite in own and _MAIN_COMPONENTS & set(archive.components):
-            found.setdefault(archive.uri, archive)
+            first = found.setdefault(archive.uri, archive)
+            if first.suite == archive.suite:  # one-line sources may split a suite
+                parts = dict.fromkeys(first.components + archive.components)
+                found[archive.uri] = first._replace(components=tuple(parts))
     return list(found.values())
 
 

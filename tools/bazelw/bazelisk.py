@@ -10,7 +10,6 @@ import json
 import platform
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,20 +63,20 @@ def fetch(settings: Settings, console: Console) -> Path:
         if kept.exists():
             return kept
         with (
-            tempfile.TemporaryDirectory(dir=house, prefix=".fetching-") as staging,
+            files.staging(house) as staging,
             console.step("fetching bazelisk with npm"),
         ):
             for name in ("package.json", "package-lock.json"):
-                shutil.copyfile(settings.root / _PINS / name, Path(staging, name))
+                shutil.copyfile(settings.root / _PINS / name, staging / name)
             ended = process.run(
                 [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *_SHORT],
-                cwd=Path(staging),
+                cwd=staging,
                 environ=settings.environ,
                 watch=watch,
             )
             if ended.code:
                 raise Trouble(f"npm could not fetch it: {ended.reason}")
-            fetched = Path(staging, _PACKAGE, f"bazelisk-{sys.platform}_{machine}")
+            fetched = staging / _PACKAGE / f"bazelisk-{sys.platform}_{machine}"
             if not fetched.exists():
                 raise Trouble(f"the npm package holds no {fetched.name}")
             files.make_folder(kept.parent)

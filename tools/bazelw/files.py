@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tools.bazelw.console import Console
+
+
+_STAGING = ".staging-"
 
 
 def digest(text: str) -> str:
@@ -77,6 +81,18 @@ def locked(path: Path, console: Console, *, doing: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """A folder for the time being, in *folder*, so that its files can be moved there.
+
+    What a killed run left is removed; so the caller has the lock of *folder*.
+    """
+    for abandoned in folder.glob(f"{_STAGING}*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_STAGING) as name:
+        yield Path(name)
 
 
 def size_of(folder: Path) -> int:

@@ -220,7 +220,7 @@ def _provide_wheels(
         packaged = distribution.wheels(prefix)
         locks["rules_python"] = [one for one in packaged if one.name not in names]
     wheels.provide(settings, console, locks, prefix=prefix)
-    parts.unpack(settings)
+    parts.unpack(settings, console)
 
 
 def _announce(choice: Choice, settings: Settings, console: Console) -> None:

@@ -7,15 +7,15 @@ and @pypi__setuptools; rules_python_lock.txt pins what is put there instead.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.bazelw import files, lock, wheels
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tools.bazelw.console import Console
     from tools.bazelw.lock import Entry
     from tools.bazelw.settings import Settings
 
@@ -46,26 +46,22 @@ def repositories(settings: Settings) -> dict[str, Path]:
     return {f"pypi__{pin.name}": home / f"{pin.name}-{pin.key}" for pin in pins}
 
 
-def unpack(settings: Settings) -> None:
-    """Make a repository of each wheel, unless there is one."""
-    places = repositories(settings).values()
-    for pin, place in zip(entries(settings), places, strict=True):
-        if not place.exists():
-            files.make_folder(place.parent)
-            _unpack(wheels.path_of(settings, pin), place)
+def unpack(settings: Settings, console: Console) -> None:
+    """Make a repository of the wheel of each part, unless there is one."""
+    places = dict(zip(repositories(settings).values(), entries(settings), strict=True))
+    if all(place.exists() for place in places):
+        return
+    home = next(iter(places)).parent
+    with files.locked(home / ".lock", console, doing="unpacking"):
+        for place, entry in places.items():
+            if not place.exists():
+                with files.staging(home) as staging:
+                    _unpack(wheels.path_of(settings, entry), staging / "new")
+                    (staging / "new").rename(place)
 
 
-def _unpack(wheel: Path, place: Path) -> None:
-    new = Path(tempfile.mkdtemp(dir=place.parent, prefix=".new-"))
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(new)
-        (new / "BUILD.bazel").write_text(_BUILD)
-        (new / "WORKSPACE").touch()
-        new.chmod(0o755)
-        new.rename(place)
-    except OSError:
-        if not place.exists():  # else another run was faster
-            raise
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+def _unpack(wheel: Path, folder: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    (folder / "BUILD.bazel").write_text(_BUILD)
+    (folder / "WORKSPACE").touch()

@@ -13,11 +13,8 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import sys
 import sysconfig
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.bazelw import files, process
@@ -25,6 +22,7 @@ from tools.bazelw.console import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from tools.bazelw.console import Console
     from tools.bazelw.lock import Entry
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 
 # The pip that Python 3.11 came with. Older ones don't know its wheels.
 _OLDEST_PIP = (22, 3)
-_STAGING = ".fetching-"
 _QUOTED_LINES = 8
 _BEGUN = re.compile(r"^(?:Collecting|Processing) ", re.MULTILINE)
 
@@ -82,16 +79,13 @@ def provide(
     with files.locked(house / ".lock", console, doing="fetching wheels"):
         missing = _missing(house, locks)
         if missing:
-            for abandoned in house.glob(f"{_STAGING}*"):
-                shutil.rmtree(abandoned, ignore_errors=True)
-            with tempfile.TemporaryDirectory(dir=house, prefix=_STAGING) as staging:
-                _fetch(house, Path(staging), missing, settings, console, prefix)
+            with files.staging(house) as staging:
+                _fetch(house, staging, missing, settings, console, prefix)
 
 
 def _index_path(house: Path) -> Path:
     """The index for this kind of interpreter: nothing else decides what fits."""
-    names = [sys.implementation.cache_tag or sys.implementation.name]
-    names.append(sysconfig.get_platform())
+    names = [f"{sys.implementation.cache_tag}{sys.abiflags}", sysconfig.get_platform()]
     if "CS_GNU_LIBC_VERSION" in os.confstr_names:
         names += (os.confstr("CS_GNU_LIBC_VERSION") or "").split()
     return house / "index" / f"{'-'.join(names)}.json"
@@ -142,7 +136,7 @@ def _fetch(
     prefix: Path | None,
 ) -> None:
     """Fetch with several pips side by side: they compute more than they wait."""
-    names = " and ".join(wanted)
+    names = ", ".join(wanted)
     total = sum(map(len, wanted.values()))
     hands = min(4, os.cpu_count() or 1)
     # A pip refuses two versions of one distribution, so each lock has pips of its own.

@@ -115,6 +115,16 @@ def test_line_that_is_no_mirror_of_the_distribution(line: str) -> None:
     assert archives("", line, ["noble"]) == []
 
 
+def test_one_line_sources_may_split_a_suite() -> None:
+    """Ubuntu's have a line for main and one for universe, which holds Bazel."""
+    lines = [f"deb http://m.invalid/ubuntu noble {c}" for c in ("main a", "universe")]
+    lines.append("deb http://m.invalid/ubuntu devel multiverse main")
+
+    assert archives("", "\n".join(lines), ["noble"]) == [
+        Archive("http://m.invalid/ubuntu", "noble", ("main", "a", "universe"))
+    ]
+
+
 def order(offered: list[tuple[str, str]]) -> list[tuple[str, ...]]:
     """The suites that are tried on a machine with one mirror."""
     mirror = Archive("http://m.invalid", "trixie", ("main",))

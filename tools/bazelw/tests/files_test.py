@@ -60,6 +60,16 @@ def test_lock_is_free_after_use(tmp_path: Path) -> None:
     assert stream.getvalue() == ""
 
 
+def test_staging_clears_what_a_killed_run_left(tmp_path: Path) -> None:
+    """And itself; what was moved out of it stays."""
+    (tmp_path / ".staging-abandoned/deep").mkdir(parents=True)
+    with files.staging(tmp_path) as staging:
+        (staging / "a").touch()
+        (staging / "a").rename(tmp_path / "kept")
+
+    assert os.listdir(tmp_path) == ["kept"]
+
+
 def test_size_of_what_changes_meanwhile(tmp_path: Path) -> None:
     """Links count as links; what is not there has no size."""
     (tmp_path / "a").write_text("12345")

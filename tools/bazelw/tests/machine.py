@@ -225,7 +225,7 @@ class Machine:
 
     def leftovers(self) -> list[str]:
         """What is in the cache besides locks and what is whole."""
-        temporary = (".new-*", ".fetching-*", "*.work")
+        temporary = (".new-*", ".staging-*", "*.work")
         found = [path for pattern in temporary for path in self.cache.rglob(pattern)]
         torsos = [p for p in self.cache.glob("bazel/*-1") if not (p / "ready").exists()]
         return sorted(str(path.relative_to(self.cache)) for path in found + torsos)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import sys
 import time
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.bazelw import installed
-from tools.bazelw.console import Console
+from tools.bazelw import bazelisk, installed
+from tools.bazelw.console import Console, Trouble
 from tools.bazelw.settings import Settings
 from tools.bazelw.tests.machine import Machine
 from tools.bazelw.versions import Version
@@ -202,6 +203,33 @@ def test_bazelisk_that_can_not_download(machine: Machine) -> None:
 
     assert done.returncode == 36
     assert f"bazelisk: its program does not work: {message}" in done.stderr
+
+
+def test_package_without_a_program_for_this_machine(machine: Machine) -> None:
+    """The npm package has one for some machines."""
+    machine.add_npm()
+    npm = machine.bin / "npm"
+    npm.write_text(npm.read_text().replace('("linux", "darwin")', '("plan9",)'))
+
+    done = machine.run("info", KERNEL_BAZEL_WAY="bazelisk")
+
+    assert done.returncode == 36
+    assert "bazelisk: the npm package holds no bazelisk-" in done.stderr
+    assert machine.leftovers() == []
+
+
+def test_machine_that_bazelisk_does_not_know(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told before npm is asked."""
+    machine.add_npm()
+    monkeypatch.setattr(platform, "machine", lambda: "s390x")
+
+    with pytest.raises(
+        Trouble, match=r"^the npm package has no program for .* on s390x"
+    ):
+        bazelisk.fetch(settings_of(machine), Console())
+    assert machine.called("npm") == []
 
 
 def test_no_way_works(machine: Machine) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -40,7 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _log.warning("ACCOUNTS_ADMIN_PASSWORD is not set: there is no %s", ADMIN_EMAIL)
     host, port = listener.getsockname()[:2]
     _log.info("listening on http://%s:%s, API docs at /docs", host, port)
-    uvicorn.Server(config).run(sockets=[listener])
+    # Once stopped, uvicorn raises the signal that told it to again: SIGTERM would kill
+    # what has ended well, Ctrl+C would end in a traceback.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 

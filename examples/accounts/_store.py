@@ -58,7 +58,8 @@ class UserStore:
         """The account with this address in any case."""
         with self._lock:
             users = list(self._users.values())
-        return next((u for u in users if _same(u.email, email)), None)
+        wanted = email.casefold()  # once: what a log-in form holds may be long
+        return next((u for u in users if u.email.casefold() == wanted), None)
 
     def page(self, *, after: UUID | None, size: int) -> list[User]:
         """Up to *size* accounts in the order they were made, from behind *after*."""

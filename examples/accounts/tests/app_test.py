@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import hashlib
+import os
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +13,9 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from examples.accounts._passwords import hash_password
 from examples.accounts._settings import Settings
+from examples.accounts._store import User, UserStore
 from examples.accounts.app import ADMIN_EMAIL, bootstrap
 from shared.events import BaseEvent, UserRegisteredEvent
 
@@ -119,6 +126,80 @@ def test_a_failed_log_in_does_not_tell_who_exists(
     assert reply.status_code == 401
     assert reply.json()["detail"] == "Wrong e-mail address or password."
     assert reply.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "unicode_escape"])
+def test_a_password_that_utf8_cannot_hold_is_a_wrong_one(
+    accounts: Accounts, charset: str
+) -> None:
+    """The caller chooses the charset of a multipart form, some have lone surrogates."""
+    form = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in [("username", "ada"), ("password", "+2AA-\\ud800")]
+    )
+
+    reply = accounts.client.post(
+        "/auth/token",
+        content=f"{form}--x--\r\n",
+        headers={"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"},
+    )
+
+    assert (reply.status_code, reply.json()["code"]) == (401, "authentication_failed")
+
+
+def test_hashing_takes_no_more_memory_for_more_callers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A burst of log-ins waits; no more hashes are made at once than CPUs make."""
+    lock = threading.Lock()
+    busy: list[int] = []
+    most = 0
+
+    def slow_scrypt(password: bytes, **options: Any) -> bytes:
+        nonlocal most
+        with lock:
+            busy.append(1)
+            most = max(most, len(busy))
+        time.sleep(0.01)
+        with lock:
+            busy.pop()
+        return b""
+
+    monkeypatch.setattr(hashlib, "scrypt", slow_scrypt)
+    callers = (os.cpu_count() or 1) * 4
+    with ThreadPoolExecutor(callers) as pool:
+        hashes = list(pool.map(hash_password, ["x"] * callers))
+
+    assert len(hashes) == callers
+    assert most <= (os.cpu_count() or 1)
+
+
+def test_a_long_address_is_folded_once_not_once_for_each_account() -> None:
+    """A search costs as much as the address is long, however many accounts exist."""
+    folded: list[str] = []
+
+    class Spy(str):
+        def casefold(self) -> str:
+            folded.append(self)
+            return super().casefold()
+
+    store = UserStore()
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(20):
+        store.add(
+            User(
+                email=f"U{number}@example.com",
+                password_hash="",
+                created_at=moment,
+                updated_at=moment,
+            )
+        )
+
+    found = store.find_by_email(Spy("u19@EXAMPLE.com"))
+
+    assert found is not None
+    assert found.email == "U19@example.com"
+    assert len(folded) == 1
 
 
 def test_a_token_opens_the_profile_until_it_expires(accounts: Accounts) -> None:

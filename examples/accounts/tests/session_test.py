@@ -36,9 +36,9 @@ class Server:
                 return message
         raise AssertionError(f"it ended without {start!r}: {self.lines}")
 
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        rest, _ = self.process.communicate(timeout=30)
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(by)
+        rest, self.err = self.process.communicate(timeout=30)
         self.lines += [json.loads(text) for text in rest.splitlines()]
         return self.process.returncode
 
@@ -162,10 +162,14 @@ def test_a_wrong_start_says_what_is_wrong(
     assert "Traceback" not in err
 
 
-def test_an_idle_port_is_free_again_after_a_stop(server: Server) -> None:
-    """SIGTERM ends it with 0 and leaves nothing behind."""
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_port_is_free_again_after_a_stop(
+    server: Server, by: signal.Signals
+) -> None:
+    """Either signal ends it with 0, no traceback, and leaves nothing behind."""
     port = int(server.url.rpartition(":")[2])
+    server.wait_for("Application startup complete")
 
-    assert server.stop() == 0
+    assert (server.stop(by), server.err) == (0, "")
     with socket.create_server(("127.0.0.1", port)) as listener:
         assert listener.getsockname()[1] == port

@@ -117,7 +117,7 @@ def structlog_native(
     """Without the standard library's logging."""
 
     def make(path: str) -> Row:
-        sink = structlog.BytesLogger if binary else structlog.WriteLogger
+        sink: Any = structlog.BytesLogger if binary else structlog.WriteLogger
         logger = structlog.wrap_logger(
             sink(open(path, "wb" if binary else "w")),  # noqa: SIM115
             processors=[

@@ -39,9 +39,9 @@ def environment(root: Path) -> Path:
     if not done.exists():
         print(f"Installing the peers into {folder}", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
-        install = [python, "-m", "pip", "install", "--require-hashes", "--quiet"]
+        install = [str(python), "-m", "pip", "install", "--require-hashes", "--quiet"]
         options = ["--disable-pip-version-check", "--only-binary=:all:"]
-        subprocess.run([*install, *options, "-r", lock], check=True)
+        subprocess.run([*install, *options, "-r", str(lock)], check=True)
         done.touch()
     return python
 
@@ -71,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     tables, failed = [], []
     for topic in options.topic or TOPICS:
-        command = [python, "-W", "ignore", "-P", root / "benchmarks" / f"{topic}.py"]
+        program = root / "benchmarks" / f"{topic}.py"
+        command = [str(python), "-W", "ignore", "-P", str(program)]
         if options.rounds:
             command += ["--rounds", str(options.rounds)]
         print(f"... {topic}", file=sys.stderr)

@@ -96,7 +96,7 @@ def kernel_test(name, srcs, deps = [], runtime_deps = [], data = [], args = [], 
 # What tools leave in a checkout: bytecode, caches, and links to Bazel's own output.
 _NOT_SOURCES = ["**/__pycache__/**", "**/.*_cache/**", "**/.hypothesis/**", "bazel-*/**"]
 
-def kernel_package():
+def kernel_package(elsewhere = []):
     """Declares what every package has, from the targets above the call.
 
     :tree      every file of the package and of those below it
@@ -105,6 +105,10 @@ def kernel_package():
     :types     mypy --strict, with the package's declared deps and no others
 
     A package without this line breaks //:tree, and so the checks of the repository, on purpose.
+
+    Args:
+      elsewhere: Files that run in an environment of their own, with packages that are not
+        locked here: linted, and not typed.
     """
     targets = [
         name
@@ -140,7 +144,8 @@ def kernel_package():
     if not python:
         return
     _lint("lint", "//tools/lint:ruff_main.py", python, data = [Label("//tools/lint:ruff")], args = ["$(rootpath //tools/lint:ruff)"], size = "small")
-    _lint("types", "//tools/lint:mypy_main.py", python, deps = [":" + name for name in targets] + [
+    typed = [path for path in python if path not in elsewhere]
+    _lint("types", "//tools/lint:mypy_main.py", typed, deps = [":" + name for name in targets] + [
         Label("//third_party:mypy"),
         Label("//third_party:pydantic"),  # its mypy plugin
         Label("//third_party:types_python_jose"),

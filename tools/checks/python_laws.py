@@ -130,20 +130,15 @@ class Facade:
                     self.imported |= dict.fromkeys(found, statement.lineno)
             # Names imported when they are first asked for, by PEP 562: the type
             # checker sees the imports, and Python the function.
-            case ast.If(test=ast.Name("TYPE_CHECKING"), body=body, orelse=[]) if all(
-                isinstance(part, ast.ImportFrom) for part in body
+            case ast.If(test=ast.Name("TYPE_CHECKING"), body=body, orelse=orelse) if (
+                all(isinstance(part, ast.ImportFrom) for part in body)
+                and all(
+                    isinstance(part, ast.FunctionDef) and part.name in _ON_DEMAND
+                    for part in orelse
+                )
             ):
                 for part in body:
                     self.read(part)
-            case ast.If(
-                test=ast.UnaryOp(ast.Not(), ast.Name("TYPE_CHECKING")),
-                body=body,
-                orelse=[],
-            ) if all(
-                isinstance(part, ast.FunctionDef) and part.name in _ON_DEMAND
-                for part in body
-            ):
-                pass  # it is tested with the package
             case ast.Assign(targets=[ast.Name(name)], value=ast.Dict()) if re.match(
                 "_[^_]", name
             ):
@@ -174,25 +169,29 @@ def facades_only_re_export(repository: Repository) -> Iterator[Finding]:
                 "and this is something else.",
                 "move it to a private module.",
             )
-        for name in sorted(imported.keys() - set(exported)):
+        if hidden := sorted(imported.keys() - set(exported)):
             yield Finding(
                 path,
-                imported[name],
+                imported[hidden[0]],
                 "facade",
-                f"{name} is imported and not in __all__.",
+                f"Imported and not in __all__: {', '.join(hidden)}.",
                 "add it to __all__, or import it where it is used.",
             )
-        for name in sorted(set(exported) - imported.keys()):
+        if unknown := sorted(set(exported) - imported.keys()):
             yield Finding(
                 path,
                 exported_at,
                 "facade",
-                f"__all__ has {name}, which is not imported.",
+                f"In __all__ and not imported: {', '.join(unknown)}.",
                 "import it or take it out.",
             )
-        for name in sorted({n for n in exported if exported.count(n) > 1}):
+        if twice := sorted({n for n in exported if exported.count(n) > 1}):
             yield Finding(
-                path, exported_at, "facade", f"__all__ has {name} twice.", "keep one."
+                path,
+                exported_at,
+                "facade",
+                f"Twice in __all__: {', '.join(twice)}.",
+                "keep one.",
             )
 
 

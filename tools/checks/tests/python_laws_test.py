@@ -121,9 +121,9 @@ def test_a_facade_re_exports() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"A", ', "", "5: [law facade] A is imported and not in __all__."),
-        ('"B"]', '"B", "C"]', "8: [law facade] __all__ has C, which is not imported."),
-        ('"B"]', '"B", "A"]', "8: [law facade] __all__ has A twice."),
+        ('"A", ', "", "5: [law facade] Imported and not in __all__: A."),
+        ('"B"]', '"B", "C"]', "8: [law facade] In __all__ and not imported: C."),
+        ('"B"]', '"B", "A"]', "8: [law facade] Twice in __all__: A."),
     ],
 )
 def test_all_is_what_the_facade_imports(old: str, new: str, message: str) -> None:
@@ -148,8 +148,8 @@ def test_all_is_what_the_facade_imports(old: str, new: str, message: str) -> Non
         "if True: pass",
         "if TYPE_CHECKING: x = 1",
         "if TYPE_CHECKING:\n    from a import A\nelse: x = 1",
-        "if not TYPE_CHECKING: print()",
-        "if not TYPE_CHECKING:\n    def f(): pass",
+        "if TYPE_CHECKING:\n    from a import A\nelse:\n    def f(): pass",
+        "if not TYPE_CHECKING:\n    def __getattr__(name): pass",
         "def __getattr__(name): pass",
         "_x = f()",
         "from . import _a",
@@ -176,15 +176,15 @@ from shared.x._a import A
 
 if TYPE_CHECKING:
     from shared.x.b import B
+else:
+
+    def __getattr__(name): ...
+    def __dir__(): ...
+
 
 __all__ = ["A", "B"]
 
 _MODULES = {"B": "b"}
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name): ...
-    def __dir__(): ...
 """
 
 
@@ -195,7 +195,7 @@ def test_a_facade_may_import_on_demand() -> None:
 
     assert broken(python_laws.facades_only_re_export, path, LAZY) == []
     assert broken(python_laws.facades_only_re_export, path, short) == [
-        "7: [law facade] B is imported and not in __all__."
+        "7: [law facade] Imported and not in __all__: B."
     ]
 
 

@@ -203,7 +203,9 @@ class JsonFormatter(logging.Formatter):
         late: dict[str, object] = {}
         if problem is not None:
             late["format_error"] = plain.value(problem)
-            late["args"] = plain.value(record.args)
+            # Which of them was meant for the secret's place can't be told.
+            secret = REDACTED in str(fields["message"])
+            late["args"] = REDACTED if secret else plain.value(record.args)
         trace = record.exc_text
         if record.exc_info and record.exc_info[0] is not None:
             try:

@@ -267,7 +267,9 @@ def test_a_traceback_that_can_not_be_made(monkeypatch: pytest.MonkeyPatch) -> No
         ("%s %s", ("x",), ["x"], "TypeError: not enough arguments"),
         ("100%", ("x",), ["x"], "ValueError: incomplete format"),
         ("%(a)s", ({"b": "x"},), {"b": "x"}, "KeyError: 'a'"),
-        ("password=%d", ("token=abc",), ["token=[REDACTED]"], "TypeError: %d"),
+        ("%d items", ("token=abc",), ["token=[REDACTED]"], "TypeError: %d format"),
+        ("password=%s %s", ("hunter2",), "[REDACTED]", "TypeError: not enough"),
+        ("token: %(t)s %(x)s", ({"t": "hunter2"},), "[REDACTED]", "KeyError: 'x'"),
     ],
 )
 def test_arguments_that_do_not_fit(

@@ -107,7 +107,9 @@ def _log_in(store: UserStore, *, keys: KeyRing, policy: TokenPolicy) -> APIRoute
 
     # Plain `def`: scrypt runs in the thread pool, not in the event loop.
     @router.post(
-        "/auth/token", responses=responses_for(AuthenticationException), tags=["auth"]
+        "/auth/token",
+        responses=responses_for(AuthenticationException, BadRequestException),
+        tags=["auth"],
     )
     def log_in(
         form: Annotated[OAuth2PasswordRequestForm, Depends()],
@@ -135,7 +137,9 @@ def _users(store: UserStore, *, emit: Emit, now: Clock) -> APIRouter:
     @router.post(
         "",
         status_code=status.HTTP_201_CREATED,
-        responses=responses_for(ConflictException, ValidationException),
+        responses=responses_for(
+            BadRequestException, ConflictException, ValidationException
+        ),
     )
     def register(body: UserCreateDTO) -> UserResponseDTO:
         """Register. The address must be new."""
@@ -166,7 +170,10 @@ def _users(store: UserStore, *, emit: Emit, now: Clock) -> APIRouter:
     @router.patch(
         "/me",
         responses=responses_for(
-            AuthenticationException, ConflictException, ValidationException
+            AuthenticationException,
+            BadRequestException,
+            ConflictException,
+            ValidationException,
         ),
     )
     async def update(body: UserUpdateDTO, caller: CurrentUser) -> UserResponseDTO:

@@ -301,6 +301,18 @@ def test_the_documentation_shows_the_errors(accounts: Accounts) -> None:
     assert "application/problem+json" in shown["422"]["content"]
 
 
+def test_the_documentation_shows_that_a_body_may_be_unreadable(
+    accounts: Accounts,
+) -> None:
+    """What is no JSON, or no form, is a 400 at whatever takes a body."""
+    paths = accounts.client.get("/openapi.json").json()["paths"]
+
+    operations = [operation for path in paths.values() for operation in path.values()]
+    shown = [o["responses"].keys() for o in operations if "requestBody" in o]
+    assert len(shown) == 3
+    assert all("400" in responses for responses in shown)
+
+
 @pytest.mark.parametrize(
     ("environment", "message"),
     [

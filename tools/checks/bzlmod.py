@@ -1,13 +1,12 @@
 """Builds and tests the repository in bzlmod mode, from modules on this machine.
 
-    python3 tools/checks/bzlmod.py --rules-python CHECKOUT --modules FOLDER
+    python3 tools/checks/bzlmod.py --rules-python CHECKOUT
 
 CI reaches package mirrors and no module registry, so it builds from WORKSPACE. This
 program shows that MODULE.bazel works too: rules_python is a checkout, any other module
-of the graph is looked for below --modules (PREFIX/usr/share/bazel, where a
-distribution's Bazel keeps what it comes with), and one that is found nowhere is
-replaced by an empty one, which does where a module is named by another but not used.
-docs/bazel-modes.md says what passed, and when.
+of the graph is looked for among those that a distribution's Bazel comes with, and one
+that is found nowhere is replaced by an empty one, which does where a module is named by
+another but not used. docs/bazel-modes.md says what passed, and when.
 """
 
 from __future__ import annotations
@@ -186,6 +185,14 @@ def flags(root: Path, rules_python: Path, modules: Path, scratch: Path) -> list[
     ]
 
 
+def _install_base(bazel: Sequence[str], root: Path) -> Path:
+    """Where Bazel and, in a distribution's package, the modules it comes with are."""
+    told = subprocess.run(
+        [*bazel, "info", "install_base"], cwd=root, stdout=subprocess.PIPE, check=True
+    )
+    return Path(told.stdout.decode().strip())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `build` and `test`; return the exit code of the first that fails."""
     parser = argparse.ArgumentParser(
@@ -195,9 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--modules",
         type=Path,
-        required=True,
         metavar="FOLDER",
-        help="where the other modules are, at most two levels down",
+        help="where the other modules are, at most two levels down (default: where "
+        "Bazel itself is installed)",
     )
     parser.add_argument(
         "--bazel",
@@ -220,25 +227,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for folder in (options.rules_python, options.repository):
         if not (folder / "MODULE.bazel").is_file():
             parser.error(f"{folder} holds no MODULE.bazel")
-    if not options.modules.is_dir():
-        parser.error(f"{options.modules} is not a folder")
+    bazel = shlex.split(options.bazel)
+    modules = options.modules or _install_base(bazel, options.repository)
+    if not modules.is_dir():
+        parser.error(f"{modules} is not a folder")
 
     with tempfile.TemporaryDirectory(prefix="bzlmod-") as scratch:
         shared = flags(
             options.repository,
             options.rules_python.resolve(),
-            options.modules.resolve(),
+            modules.resolve(),
             Path(scratch),
         )
         for command in ("build", "test"):
             code = subprocess.run(
-                [
-                    *shlex.split(options.bazel),
-                    command,
-                    *shared,
-                    *options.flag,
-                    options.target,
-                ],
+                [*bazel, command, *shared, *options.flag, options.target],
                 cwd=options.repository,
                 check=False,
             ).returncode

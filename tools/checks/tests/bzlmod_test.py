@@ -93,7 +93,7 @@ class Machine:
 
     folder: Path
 
-    def run(self, *arguments: str, fails: int = 0) -> int:
+    def run(self, *arguments: str, fails: int = 0, asks_bazel: bool = False) -> int:
         """Run the program; its Bazel logs its arguments and exits with *fails*."""
         script = self.folder / "bazel.py"
         log = self.folder / "log"
@@ -101,15 +101,16 @@ class Machine:
             "import sys\n"
             f"log = open({str(log)!r}, 'a')\n"
             "print(*sys.argv[1:], sep='\\n', end='\\n\\n', file=log)\n"
+            f"print({str(self.folder / 'lib')!r})\n"  # what `info` would say
             f"sys.exit({fails})\n"
         )
-        fixed = {
-            "rules-python": self.folder / "rules",
-            "modules": self.folder / "lib",
-            "repository": self.folder / "root",
-            "bazel": f"{sys.executable} {script} --startup",
-        }
-        options = [f"--{name}={value}" for name, value in fixed.items()]
+        options = [
+            f"--rules-python={self.folder}/rules",
+            f"--repository={self.folder}/root",
+            f"--bazel={sys.executable} {script} --startup",
+        ]
+        if not asks_bazel:
+            options.append(f"--modules={self.folder}/lib")
         return bzlmod.main([*options, *arguments])
 
     @property
@@ -148,6 +149,16 @@ def test_both_commands_run_with_every_module_in_place(
     assert [a for a in build if a.startswith("--override_module=absent=")]
     assert [a for a in build if a.startswith("--registry=file://")]
     assert "known 7, rules_python 1.2.3" in capsys.readouterr().out
+
+
+def test_the_other_modules_are_where_bazel_is_installed(machine: Machine) -> None:
+    """A distribution's Bazel comes with them, and says where it is."""
+    code = machine.run(asks_bazel=True)
+    told, build, _ = machine.runs
+
+    assert code == 0
+    assert told[1:] == ["info", "install_base"]
+    assert f"--override_module=known={machine.folder}/lib/known" in build
 
 
 def test_a_failure_stops_and_is_passed_on(

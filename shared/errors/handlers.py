@@ -27,6 +27,7 @@ from starlette.websockets import WebSocket, WebSocketState
 from shared.errors._boundary import CLIENT_CLOSED_REQUEST, ErrorBoundary
 from shared.errors._by_status import from_status
 from shared.errors._exceptions import BaseAPIException, ValidationException
+from shared.errors._jsonable import jsonable
 from shared.errors._openapi import with_problems
 from shared.errors._replies import (
     correlation_id_of,
@@ -189,7 +190,7 @@ def _from_http_exception(exc: HTTPException) -> BaseAPIException:
     elif isinstance(detail, list):
         extra = {"errors": detail}
     else:
-        text = str(detail)
+        text = str(jsonable(detail))  # what JSON can't hold is not quoted
     return from_status(exc.status_code, text, extra=extra, headers=exc.headers or {})
 
 

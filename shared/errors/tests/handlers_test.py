@@ -437,12 +437,18 @@ def test_unknown_method_is_a_problem() -> None:
             },
         ),
         (7, {"detail": "7"}),
+        (UUID(int=7), {"detail": "00000000-0000-0000-0000-000000000007"}),
+        (object(), {"detail": "<object>"}),
+        (ValueError("password=hunter2"), {"detail": "<ValueError>"}),
     ],
 )
 def test_detail_of_an_http_exception_is_kept(
     detail: Any, shown: dict[str, Any]
 ) -> None:
-    """A text is the detail, a dict members of the problem, a list its errors."""
+    """A text is the detail, a dict members of the problem, a list its errors.
+
+    What JSON does not know is not shown by its repr or its message.
+    """
     response = answer(HTTPException(410, detail, headers={"X-A": "b\r\nc: d"}))
     problem = response.json()
     fixed = ("type", "title", "status", "instance", "code", "correlation_id")

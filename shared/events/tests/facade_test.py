@@ -59,6 +59,7 @@ def test_a_name_is_looked_up_once() -> None:
         ("from shared.events import BaseEvent, EventRegistry, EventType", set()),
         ("from shared.events import UserRegisteredEvent", {"user"}),
         ("from shared.events import create_subject_created_event", {"subject"}),
+        ("import shared.events.cloudevents", {"cloudevents"}),
     ],
 )
 def test_only_what_is_asked_for_is_imported(statement: str, loaded: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,13 +12,8 @@ from tools.checks import build_laws, graph_laws, lock_laws, python_laws, text_la
 from tools.checks.law import Law
 from tools.checks.repository import Repository
 
-LAWS = (
-    *graph_laws.LAWS,
-    *build_laws.LAWS,
-    *python_laws.LAWS,
-    *text_laws.LAWS,
-    *lock_laws.LAWS,
-)
+MODULES = (graph_laws, build_laws, python_laws, text_laws, lock_laws)
+LAWS: list[Law] = [law for module in MODULES for law in module.LAWS]
 
 
 @cache
@@ -34,6 +30,21 @@ def test_law(law: Law) -> None:
     findings = sorted(law(this_repository()))
 
     assert not findings, "\n" + "\n".join(map(str, findings))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_every_law_is_in_force(module: ModuleType) -> None:
+    """One that was written and not listed would never run."""
+    written = [
+        function
+        for name, function in vars(module).items()
+        if not name.startswith("_")
+        and getattr(function, "__module__", "") == module.__name__
+        and getattr(function, "__annotations__", {}).get("return")
+        == "Iterator[Finding]"
+    ]
+
+    assert list(module.LAWS) == written
 
 
 def test_there_is_something_to_check() -> None:

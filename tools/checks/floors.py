@@ -42,8 +42,13 @@ def _planned(floor: int) -> Package:
 
 _NOTHING = ""
 _PYDANTIC = "pydantic pydantic_core email_validator"
+_SETTINGS = f"{_PYDANTIC} pydantic_settings"
 _JOSE = "python_jose cryptography"
+_CRYPTO = "cryptography argon2_cffi"
 _FASTAPI = "fastapi starlette"
+_SQL = "sqlalchemy aiosqlite asyncpg psycopg"
+_TRACES = "opentelemetry_api opentelemetry_sdk opentelemetry_exporter_otlp_proto_http"
+_CHASSIS = f"{_SETTINGS} {_JOSE} {_FASTAPI} prometheus_client uvicorn"
 
 FLOORS: Mapping[str, Package] = {
     # 0: needs nothing
@@ -51,25 +56,33 @@ FLOORS: Mapping[str, Package] = {
     # 1
     "errors": _package(1, _NOTHING, handlers=_FASTAPI),
     # 2: leaves
-    "config": _planned(2),
-    "crypto": _planned(2),
+    "config": _package(2, _SETTINGS),
+    "crypto": _package(2, _CRYPTO),
     "resilience": _package(2, _NOTHING),
     "validation": _package(2, _PYDANTIC),
     # 3: contracts
     "dtos": _package(3, _PYDANTIC),
     "events": _package(3, _PYDANTIC),
-    "utils": _planned(3),
+    "utils": _package(3, _PYDANTIC),
     # 4: adapters to the outside world
     "auth": _package(4, f"{_PYDANTIC} {_JOSE}", dependencies=_FASTAPI),
-    "cache": _planned(4),
-    "database": _planned(4),
+    "cache": _package(4, _NOTHING, redis="redis"),
+    "database": _package(
+        4,
+        f"{_SETTINGS} {_SQL}",
+        dependencies=_FASTAPI,
+        encryption=_CRYPTO,
+        migrations="alembic",
+    ),
     "http_client": _planned(4),
-    "rate_limit": _planned(4),
+    "rate_limit": _package(4, _NOTHING, redis="redis", dependencies=_FASTAPI),
     # 5
-    "idempotency": _planned(5),
+    "idempotency": _package(5, f"{_SETTINGS} {_SQL}", dependencies=_FASTAPI),
     "messaging": _planned(5),
     # 6: the chassis of a service
-    "app": _planned(6),
+    "app": _package(6, _CHASSIS, database=_SQL, tracing=_TRACES),
+    # 7: its other name
+    "base_app": _package(7, _CHASSIS),
 }
 
 # Test doubles and fixtures for all floors: testonly, and no runtime target reaches it.

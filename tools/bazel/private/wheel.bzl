@@ -37,13 +37,13 @@ def _common(name, distribution, description, readme):
         version = VERSION,
     )
 
-def _wheels_behind_this_package():
+def _wheels_behind_this_package(testonly):
     """The `:wheel` of each first-party package that a library of this BUILD file depends on."""
     own = native.package_relative_label("wheel")
     packages = {}
     for declared in native.existing_rules().values():
         deps = declared.get("deps", ())
-        if declared["kind"] != "py_library" or declared.get("testonly") or type(deps) not in ("list", "tuple"):
+        if declared["kind"] != "py_library" or (declared.get("testonly") and not testonly) or type(deps) not in ("list", "tuple"):
             continue
         for dep in deps:
             label = native.package_relative_label(dep)
@@ -79,7 +79,7 @@ def kernel_wheel(name, distribution, description, deps, extras = {}, visibility 
     distribution_rule(
         deps = deps,
         extras = extra_of,
-        first_party = _wheels_behind_this_package(),
+        first_party = _wheels_behind_this_package(kwargs.get("testonly", False)),
         typed = typed,
         visibility = visibility,
         **(_common(name, distribution, description, "README.md") | kwargs)

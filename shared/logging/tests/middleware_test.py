@@ -371,6 +371,24 @@ async def test_a_file_sent_by_the_server_is_an_answer(lines: Lines) -> None:
     assert [e["message"] for e in lines.all()] == ["request", "after"]
 
 
+async def test_an_observer_is_told_of_each_request(lines: Lines) -> None:
+    """Metrics count what the access line says, and the quiet requests too."""
+    seen: list[tuple[str, str, int, bool]] = []
+
+    def observe(scope: Message, route: str, status: int, seconds: float) -> None:
+        seen.append((scope["path"], route, status, seconds >= 0))
+
+    middleware = RequestLogMiddleware(hello, quiet_paths=["/health"], observe=observe)
+    await exchange(middleware, http(path="/health"))
+    await exchange(middleware, http(path="/orders/7"))
+
+    assert seen == [
+        ("/health", "unmatched", 200, True),
+        ("/orders/7", "unmatched", 200, True),
+    ]
+    assert len(lines.access()) == 1
+
+
 async def test_quiet_paths(lines: Lines) -> None:
     """A health check is logged when it fails, and only then."""
 

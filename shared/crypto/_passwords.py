@@ -21,6 +21,7 @@ from argon2 import low_level
 from argon2.exceptions import Argon2Error, VerifyMismatchError
 
 from shared.crypto._errors import StoredHashError
+from shared.crypto._utf8 import utf8
 
 MAX_PASSWORD_LENGTH = 128  # characters, as in shared.validation: bounds the input
 
@@ -63,12 +64,7 @@ def hash_password(password: str) -> str:
             f"A password must have 1 to {MAX_PASSWORD_LENGTH} characters "
             f"(got {len(password)})."
         )
-    try:
-        secret = password.encode()
-    except UnicodeEncodeError:
-        secret = b""  # raised below: this error holds the password
-    if not secret:
-        raise ValueError("A password must be text that UTF-8 can hold (value hidden).")
+    secret = utf8(password, "password")
     try:
         with _turns:
             return low_level.hash_secret(
@@ -152,7 +148,7 @@ def _parameters(stored: str) -> tuple[int, int, int, int, int]:
 
 
 def _is_canonical(code: str) -> bool:
-    """Say whether *code* is base64 without padding and without stray bits at the end."""
+    """Say whether *code* is base64 without padding or stray bits at its end."""
     try:
         data = b64decode(code + "=" * (-len(code) % 4))
     except Base64Error:

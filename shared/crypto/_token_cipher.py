@@ -29,6 +29,7 @@ from cryptography.exceptions import InvalidTag
 from shared.crypto._aes_ring import AesKeyRing, ciphers_of
 from shared.crypto._errors import DecryptionError, RefusedTokenError
 from shared.crypto._ring_text import MAX_ID_LENGTH
+from shared.crypto._utf8 import utf8
 
 _K = TypeVar("_K")
 
@@ -60,7 +61,11 @@ class TokenCipher:
         Raises:
             ValueError: It is text that UTF-8 can't hold.
         """
-        data = _utf8(plaintext) if isinstance(plaintext, str) else plaintext
+        data = (
+            utf8(plaintext, "text to encrypt")
+            if isinstance(plaintext, str)
+            else plaintext
+        )
         nonce = os.urandom(NONCE_BYTES)
         head = self._head
         return head + nonce + self._encrypt(nonce, data, head + associated_data)
@@ -205,11 +210,3 @@ def _parse(token: bytes) -> _Parsed:
         raise RefusedTokenError("its key id is not ASCII") from None
     sealed = end + NONCE_BYTES
     return _Parsed(token[:end], key_id, token[end:sealed], token[sealed:])
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        pass  # raised below: this error holds the plaintext
-    raise ValueError("The text to encrypt has a lone surrogate; UTF-8 can't hold it.")

@@ -1,0 +1,70 @@
+"""Databases of services: engines, sessions, models, repositories, errors.
+
+`shared.database.dependencies` gives sessions to FastAPI, `shared.database.encryption`
+encrypts columns, and `shared.database.migrations` is the kit for Alembic.
+"""
+
+from shared.database._base import NAMING_CONVENTION, Base
+from shared.database._database import Database, IsolationLevel
+from shared.database._errors import (
+    DatabaseConfigurationError,
+    DatabaseUnavailableException,
+    DuplicateException,
+    PoolExhaustedException,
+    PreconditionRequiredException,
+    RecordLockedException,
+    ReferenceConflictException,
+    RefusedValueError,
+    StaleRecordException,
+    StatementTimeoutException,
+    StorageFullException,
+    TransactionConflictException,
+)
+from shared.database._keys import new_key
+from shared.database._mixins import (
+    SoftDeleteMixin,
+    TimestampMixin,
+    UUIDKeyMixin,
+    VersionMixin,
+)
+from shared.database._registry import (
+    get_async_db_session,
+    get_database,
+    get_db_dependency,
+    get_db_session,
+)
+from shared.database._types import JSON_DOCUMENT, UtcDateTime, utc_now
+
+__all__ = [
+    # Engines and sessions
+    "Database",
+    "IsolationLevel",
+    "get_database",
+    "get_db_session",
+    "get_async_db_session",
+    "get_db_dependency",
+    # Models
+    "Base",
+    "NAMING_CONVENTION",
+    "UUIDKeyMixin",
+    "TimestampMixin",
+    "VersionMixin",
+    "SoftDeleteMixin",
+    "UtcDateTime",
+    "JSON_DOCUMENT",
+    "new_key",
+    "utc_now",
+    # What goes wrong
+    "DuplicateException",
+    "ReferenceConflictException",
+    "StaleRecordException",
+    "RecordLockedException",
+    "PreconditionRequiredException",
+    "DatabaseUnavailableException",
+    "PoolExhaustedException",
+    "StatementTimeoutException",
+    "TransactionConflictException",
+    "StorageFullException",
+    "DatabaseConfigurationError",
+    "RefusedValueError",
+]

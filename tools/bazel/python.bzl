@@ -149,6 +149,7 @@ def kernel_package(elsewhere = []):
         Label("//third_party:mypy"),
         Label("//third_party:pydantic"),  # its mypy plugin
         Label("//third_party:types_python_jose"),
+        Label("//third_party:types_pyyaml"),
     ], size = "medium")
 
 def _lint(name, main, python, args = [], data = [], deps = [], **kwargs):

@@ -4,7 +4,16 @@ Beside it: `shared.testing.servers`, `shared.testing.databases` and the contract
 """
 
 from shared.testing._clock import FakeClock
+from shared.testing._logs import CapturedLogs, captured_logs
+from shared.testing._problems import ProblemMatcher, is_problem
+from shared.testing._tokens import MintedToken, mint_token
 
 __all__ = [
+    "CapturedLogs",
     "FakeClock",
+    "MintedToken",
+    "ProblemMatcher",
+    "captured_logs",
+    "is_problem",
+    "mint_token",
 ]

@@ -168,6 +168,7 @@ class _Sqlite(TemporaryDatabase):
 
     def _make(self) -> str:
         if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
             return _sqlite_url(self._folder / f"{uuid4().hex}.db")
         _remove_leftovers()
         self._own, self._owner = _owned_folder()

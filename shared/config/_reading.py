@@ -1,0 +1,145 @@
+"""Everything that is known about the settings of a service before they are checked.
+
+Private: used by ``shared.config`` only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import EllipsisType
+from typing import Any
+
+from pydantic import BaseModel
+
+from shared.config._decode import NotDecodableError, decode
+from shared.config._errors import ConfigurationProblem
+from shared.config._names import candidates, feature_of, prefix_of, service_of
+from shared.config._sources import (
+    DEFAULT_ENV_FILE,
+    DEFAULT_SECRETS_DIR,
+    SECRETS_DIR,
+    Found,
+    Source,
+    env_file,
+    environment,
+    secrets_directory,
+)
+from shared.config._tree import (
+    FEATURES,
+    SERVICE_NAME,
+    SERVICE_URLS,
+    settings_of,
+)
+from shared.config._tree import (
+    Path as TreePath,
+)
+from shared.config._unknown import unknown_names
+
+Place = Path | str | EllipsisType | None
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was found, as a tree for the model, and what is wrong already."""
+
+    tree: dict[str, Any] = field(repr=False)
+    found: dict[TreePath, Found] = field(default_factory=dict)
+    problems: list[ConfigurationProblem] = field(default_factory=list)
+    notes: list[ConfigurationProblem] = field(default_factory=list)
+
+
+def read(
+    service_name: str,
+    model: type[BaseModel],
+    *,
+    environ: Mapping[str, str] | None,
+    env_file: Place,
+    secrets_dir: Place,
+) -> Reading:
+    """Read what is set for *model* from all sources, best first."""
+    reading = Reading({SERVICE_NAME: service_name})
+    prefix = prefix_of(service_name)
+    sources = _sources(prefix, environ, env_file, secrets_dir, reading.problems)
+    for setting in settings_of(model):
+        found = _first(sources, candidates(prefix, setting.names), reading.problems)
+        if found is not None:
+            _put(reading, setting.path, found, setting.field.annotation)
+    for path, variable in _open_ended(prefix, sources).items():
+        found = _first(sources, candidates(prefix, (variable,)), reading.problems)
+        if found is not None:
+            _put(reading, path, found, str)
+    unknown = unknown_names(model, prefix, sources, reading.found)
+    reading.problems += unknown.problems
+    reading.notes += unknown.notes
+    return reading
+
+
+def _sources(
+    prefix: str,
+    environ: Mapping[str, str] | None,
+    file: Place,
+    directory: Place,
+    problems: list[ConfigurationProblem],
+) -> list[Source]:
+    sources = [environment(os.environ if environ is None else environ)]
+    if isinstance(file, EllipsisType):
+        file = DEFAULT_ENV_FILE if DEFAULT_ENV_FILE.is_file() else None
+    if file is not None:
+        sources.append(env_file(Path(file), problems))
+    if isinstance(directory, EllipsisType):
+        named = _first(sources, candidates(prefix, (SECRETS_DIR,)), problems)
+        directory = named.value if named else _default_directory()
+    if directory is not None:
+        sources.append(secrets_directory(Path(directory), problems))
+    return sources
+
+
+def _default_directory() -> Path | None:
+    return DEFAULT_SECRETS_DIR if DEFAULT_SECRETS_DIR.is_dir() else None
+
+
+def _first(
+    sources: list[Source],
+    names: tuple[str, ...],
+    problems: list[ConfigurationProblem],
+) -> Found | None:
+    for source in sources:
+        found = source.find(names, problems)
+        if found is not None:
+            return found
+    return None
+
+
+def _put(reading: Reading, path: TreePath, found: Found, annotation: Any) -> None:
+    try:
+        value = decode(annotation, found.value)
+    except NotDecodableError as error:
+        reading.problems.append(
+            ConfigurationProblem(found.name, error.rule, error.advice, found.origin)
+        )
+        return
+    node = reading.tree
+    for step in path[:-1]:
+        node = node.setdefault(step, {})
+    node[path[-1]] = value
+    reading.found[path] = found
+
+
+def _open_ended(prefix: str, sources: list[Source]) -> dict[TreePath, str]:
+    """The variables whose names say which service or feature they are about."""
+    kinds: list[tuple[str, Callable[[str], str | None]]] = [
+        (SERVICE_URLS, service_of),
+        (FEATURES, feature_of),
+    ]
+    variables: dict[TreePath, str] = {}
+    for source in sources:
+        for name in source.origins:
+            for field_name, key_of in kinds:
+                for variable in (name.removeprefix(prefix), name):
+                    if key := key_of(variable):
+                        variables[field_name, key] = variable
+                        break
+    return dict(sorted(variables.items()))

@@ -1,0 +1,114 @@
+"""What pydantic refused, as problems of variables; without a value, or a piece of one.
+
+Private: used by ``shared.config`` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticUndefined
+
+from shared.config._errors import ConfigurationProblem
+from shared.config._production import WEAK
+from shared.config._sources import Found
+from shared.config._tree import Path, Setting, settings_of
+from shared.config._urls import OURS, mask_url
+from shared.errors import ValidationException
+
+_GENERIC = "The value is not valid."
+_WHERE = "Set it in the environment, in .env, or as a file in the directory of secrets."
+_PIECE = 4  # letters of a secret in a row that a message may not have
+
+
+def refusals(
+    model: type[BaseModel], found: Mapping[Path, Found], error: ValidationError
+) -> Iterator[ConfigurationProblem]:
+    """Yield a problem for each error; the settings of *model* are told by variable."""
+    errors = error.errors(include_url=False)
+    details = ValidationException(errors).to_problem()["errors"]
+    for each, item in zip(errors, details, strict=False):
+        location = each["loc"]
+        context = each.get("ctx", {})
+        if each["type"] == WEAK:
+            for weak in context["weaknesses"]:
+                yield _problem(model, found, weak.path, weak.rule, weak.advice)
+        elif each["type"] == OURS:
+            named = (*location, context["field"]) if context["field"] else location
+            rule = _entry(model, location) + context["rule"]
+            yield _problem(model, found, named, rule, context["advice"])
+        elif each["type"] == "missing":
+            rule = "Is required and not set."
+            yield _problem(model, found, location, rule, _WHERE)
+        else:
+            rule = item["detail"]
+            if _shows_secret(model, found, location, rule):
+                rule = _GENERIC
+            rule = _entry(model, location) + rule
+            advice = _correct(model, location)
+            yield _problem(model, found, location, rule, advice)
+
+
+def _problem(
+    model: type[BaseModel],
+    found: Mapping[Path, Found],
+    location: Sequence[str | int],
+    rule: str,
+    advice: str,
+) -> ConfigurationProblem:
+    for path, source in found.items():
+        if path == tuple(location[: len(path)]):
+            return ConfigurationProblem(source.name, rule, advice, source.origin)
+    setting = _setting(model, location)
+    if setting is not None:
+        return ConfigurationProblem(setting.name, rule, advice)
+    # A check of a section or of the whole model.
+    name = ".".join(map(str, location)) or model.__name__
+    return ConfigurationProblem(name, rule, advice)
+
+
+def _setting(model: type[BaseModel], location: Sequence[str | int]) -> Setting | None:
+    for setting in settings_of(model):
+        if setting.path == tuple(location[: len(setting.path)]):
+            return setting
+    return None
+
+
+def _entry(model: type[BaseModel], location: Sequence[str | int]) -> str:
+    """Which entry of a list it is, for people, who count from 1."""
+    setting = _setting(model, location)
+    rest = location[len(setting.path) :] if setting else ()
+    return f"Entry {rest[0] + 1}: " if rest and isinstance(rest[0], int) else ""
+
+
+def _correct(model: type[BaseModel], location: Sequence[str | int]) -> str:
+    setting = _setting(model, location)
+    default: Any = PydanticUndefined
+    if setting is not None and not setting.is_secret:
+        default = setting.field.default
+    if default is PydanticUndefined or default in (None, "", ()):
+        return "Correct it."
+    return "Correct it, or remove it for the default."
+
+
+def _shows_secret(
+    model: type[BaseModel],
+    found: Mapping[Path, Found],
+    location: Sequence[str | int],
+    message: str,
+) -> bool:
+    """Whether *message*, which a service's author wrote, has a piece of a secret."""
+    secret = {setting.path for setting in settings_of(model) if setting.is_secret}
+    folded = message.casefold()
+    for path, source in found.items():
+        shared = min(len(path), len(location))
+        if path[:shared] != tuple(location[:shared]):
+            continue
+        text = source.value.casefold()
+        if path in secret or mask_url(source.value) != source.value:
+            pieces = (text[i : i + _PIECE] for i in range(len(text) - _PIECE + 1))
+            if any(piece in folded for piece in pieces):
+                return True
+    return False

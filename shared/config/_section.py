@@ -1,0 +1,89 @@
+"""What all parts of a configuration share: frozen, strict, and silent about secrets.
+
+Private: import these names from ``shared.config``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+from shared.config._urls import HIDDEN, mask_url
+
+_SECRET_WORDS = frozenset(
+    (
+        *("secret", "secrets", "password", "passwords", "passwd", "pwd", "passphrase"),
+        *("token", "tokens", "credential", "credentials", "pepper", "peppers"),
+    )
+)
+_SECRET_ENDS = frozenset(["key", "keys"])
+
+
+class Env:
+    """Names a setting in the environment: ``Annotated[int, Env("DB_POOL_SIZE")]``.
+
+    Without it the setting is called as its path: ``INSIGHTS_CACHE_TTL`` for
+    ``config.insights.cache_ttl``.
+
+    Args:
+        name: The variable.
+        also: Other names it is accepted under, for platforms that set them. They have
+            no form for one service.
+    """
+
+    __slots__ = ("names",)
+
+    def __init__(self, name: str, /, *also: str) -> None:
+        self.names = (name, *also)
+        for each in self.names:
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", each):
+                raise ValueError(f"{each!r} is no variable like DB_POOL_SIZE.")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a setting of this name is hidden even if its type does not say so."""
+    words = re.split(r"[^a-z0-9]+", name.lower())
+    return words[-1] in _SECRET_ENDS or not _SECRET_WORDS.isdisjoint(words)
+
+
+def masked(name: str, value: Any) -> Any:
+    """*value* as it may be shown: without secrets, and without passwords in URLs."""
+    if isinstance(value, str | bytes) and value and is_secret_name(name):
+        return HIDDEN
+    if isinstance(value, str):
+        return mask_url(value)
+    if isinstance(value, Mapping):
+        return {key: masked(f"{name}_{key}", item) for key, item in value.items()}
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(masked(name, item) for item in value)
+    return value
+
+
+class ConfigSection(BaseModel):
+    """A group of settings: ``config.insights``, a class of this as a field's type."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, masked(name or "", value)
+
+    @model_serializer(mode="wrap")
+    def _serialize_masked(
+        self, handler: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        return {name: masked(name, value) for name, value in handler(self).items()}

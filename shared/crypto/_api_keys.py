@@ -77,7 +77,7 @@ class ApiKeyFormat:
             rf"_[0-9A-Za-z]{{{_ID_LENGTH}}}"
             rf"_[0-9A-Za-z]{{{_SECRET_LENGTH + _CRC_LENGTH}}}"
         )
-        """A regular expression for secret scanners, in syntax that all dialects share."""
+        """A regular expression for secret scanners, in syntax that all of them know."""
         self._match = re.compile(self.pattern, re.ASCII).fullmatch
 
     def generate(

@@ -1,0 +1,115 @@
+"""What the OpenAPI document says of the paths that every service answers.
+
+Private: used by ``shared.app`` only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from shared.app._health import HEALTH_MEDIA_TYPE
+from shared.errors import PROBLEM_MEDIA_TYPE, PROBLEM_SCHEMA
+
+TAG: Final = "service"
+
+# One entry that covers every error, instead of five that repeat each other.
+ANY_PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {
+        "description": "An error.",
+        "content": {PROBLEM_MEDIA_TYPE: {"schema": dict(PROBLEM_SCHEMA)}},
+    }
+}
+
+_TEXT: Final = {"type": "string"}
+
+_HEALTH: Final = {
+    "type": "object",
+    "title": "Health",
+    "properties": {
+        "status": {"enum": ["pass", "warn", "fail"]},
+        "serviceId": _TEXT,
+        "releaseId": _TEXT,
+        "output": _TEXT,
+        "checks": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "status": {"enum": ["pass", "warn", "fail"]},
+                        "observedValue": {"type": "number"},
+                        "observedUnit": _TEXT,
+                        "time": {"type": "string", "format": "date-time"},
+                        "output": _TEXT,
+                    },
+                    "required": ["status", "time"],
+                },
+            },
+        },
+    },
+    "required": ["status", "serviceId", "releaseId"],
+}
+
+_INFO: Final = {
+    "type": "object",
+    "title": "Info",
+    "properties": {
+        "name": _TEXT,
+        "version": _TEXT,
+        "environment": _TEXT,
+        "build": {"type": ["string", "null"]},
+        "python_version": _TEXT,
+    },
+    "required": ["name", "version", "environment", "build", "python_version"],
+}
+
+
+def _operation(
+    name: str, summary: str, schema: dict[str, Any], media_type: str, *, fails: bool
+) -> dict[str, Any]:
+    content = {media_type: {"schema": schema}}
+    responses: dict[str, Any] = {"200": {"description": "", "content": content}}
+    if fails:
+        responses["503"] = {"description": "Not now.", "content": content}
+    return {
+        "get": {
+            "tags": [TAG],
+            "summary": summary,
+            "operationId": name,
+            "security": [],
+            "responses": responses,
+        }
+    }
+
+
+def service_paths() -> dict[str, Any]:
+    """The paths that are documented. ``/metrics`` is for machines and is not."""
+    media = HEALTH_MEDIA_TYPE
+    return {
+        "/health": _operation(
+            "health", "How the service and all it needs are", _HEALTH, media, fails=True
+        ),
+        "/health/live": _operation(
+            "health_live",
+            "Whether the process lives",
+            _HEALTH,
+            media,
+            fails=False,
+        ),
+        "/health/ready": _operation(
+            "health_ready", "Whether requests should come", _HEALTH, media, fails=True
+        ),
+        "/health/startup": _operation(
+            "health_startup", "Whether it has started", _HEALTH, media, fails=True
+        ),
+        "/info": _operation(
+            "info", "What runs here", _INFO, "application/json", fails=False
+        ),
+    }
+
+
+def with_service_paths(document: dict[str, Any]) -> dict[str, Any]:
+    """*document* with these paths after its own."""
+    document["paths"] = {**document.get("paths", {}), **service_paths()}
+    return document

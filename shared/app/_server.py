@@ -1,0 +1,164 @@
+"""Serving, and stopping as an orchestrator asks for it.
+
+    SIGTERM   ready goes false, so that no new requests are sent here
+      drain_delay: requests are still answered, until everybody has noticed
+    intake stops: the port is closed, idle connections too
+      shutdown_timeout: requests under way finish, what is left is cancelled
+    resources close in reverse, exit code 0
+
+Private: used by ``shared.app`` only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_log = logging.getLogger("shared.app")
+
+CLOSE_SECONDS: Final = 5.0
+"""What closing resources gets when the requests have used up their time."""
+
+_MARGIN: Final = 2.0  # uvicorn looks ten times a second, and waits twice
+
+
+class Server(uvicorn.Server):
+    """uvicorn, whose first signal begins a stop and whose second ends it.
+
+    Args:
+        config: Of uvicorn.
+        on_stop: Called in the event loop when a stop begins.
+        drain_delay: Seconds from there until the port closes.
+        bound: Seconds from there until the process ends, whatever still runs.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        on_stop: Callable[[], None],
+        drain_delay: float,
+        bound: float,
+    ) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+        self._drain_delay = drain_delay
+        self._bound = bound
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal says stop."""
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal. uvicorn's own method would raise it again at the end.
+
+        SIGTERM would then kill what has ended well, SIGINT end in a traceback.
+        """
+        if self._loop is None or self._stopping:
+            self.force_exit = True
+            self.should_exit = True
+            return
+        self._stopping = True
+        self._loop.call_soon_threadsafe(self._begin, signal.Signals(sig).name)
+
+    def _begin(self, name: str) -> None:
+        _log.info("%s: stopping", name)
+        watchdog = threading.Timer(self._bound, _give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        self._on_stop()
+        if self._loop is None or self._drain_delay <= 0 or not self.started:
+            self._close_port()
+        else:
+            self._loop.call_later(self._drain_delay, self._close_port)
+
+    def _close_port(self) -> None:
+        self.should_exit = True
+
+
+def _give_up() -> None:
+    """End the process: a thread, for one, can't be cancelled."""
+    _log.error("The stop took too long; what still runs is cut off.")
+    logging.shutdown()
+    os._exit(1)
+
+
+def serve(
+    app: ASGIApp,
+    *,
+    name: str,
+    host: str,
+    port: int,
+    shutdown_timeout: float,
+    drain_delay: float,
+    on_stop: Callable[[], None],
+) -> None:
+    """Serve until a signal, and return after a clean stop.
+
+    Raises:
+        SystemExit: 1, when it could not start, having said why, or was forced to stop.
+    """
+    try:
+        listener = listen(host, port)
+    except ValueError as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201  # logs may be elsewhere
+        raise SystemExit(1) from None
+    with listener:
+        _log.info("listening on http://%s", address_of(listener))
+        config = uvicorn.Config(
+            app,
+            log_config=None,  # ours stays
+            access_log=False,  # RequestLogMiddleware writes it
+            lifespan="on",
+            server_header=False,
+            timeout_graceful_shutdown=max(1, math.ceil(shutdown_timeout)),
+        )
+        server = Server(
+            config,
+            on_stop=on_stop,
+            drain_delay=drain_delay,
+            bound=drain_delay + shutdown_timeout + CLOSE_SECONDS + _MARGIN,
+        )
+        try:
+            server.run(sockets=[listener])
+        except SystemExit:  # the start failed; the lifespan has said why
+            raise SystemExit(1) from None
+    if server.force_exit:
+        raise SystemExit(1)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind before anything else is done, so that a taken port is one clear line.
+
+    Raises:
+        ValueError: It can't be bound.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise ValueError(
+            f"cannot listen on {host}:{port}: {error}. Stop what uses the port, or "
+            "choose another one with PORT."
+        ) from error
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return host and port, as they stand in a URL."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,460 @@
+"""The chassis: a FastAPI application with everything a service needs around it.
+
+Private: import names from ``shared.app``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import importlib
+import os
+import platform
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.app._application import Layer, ServiceApp
+from shared.app._auth import keys_from, policy_from
+from shared.app._docs import docs_page
+from shared.app._endpoints import Endpoints, Handler
+from shared.app._gateway import HSTS, SECURITY_HEADERS, Gateway
+from shared.app._health import HEALTH_MEDIA_TYPE, Check, CheckFunction, Health
+from shared.app._metrics import Metrics
+from shared.app._openapi import ANY_PROBLEM, with_service_paths
+from shared.app._resources import Factory, Resource, Resources, StartError
+from shared.app._server import CLOSE_SECONDS, serve
+from shared.auth import KeyRing, KeySource, TokenPolicy
+from shared.auth.dependencies import (
+    AuthNotConfiguredError,
+    configure_auth,
+    ensure_auth_configured,
+)
+from shared.auth.jwks import Fetch
+from shared.config import ServiceConfig
+from shared.errors import AuthenticationException, BaseAPIException
+from shared.errors.handlers import register_exception_handlers
+from shared.logging import Encoder, configure_logging, json_encoder
+from shared.logging.middleware import RequestLogMiddleware
+
+T = TypeVar("T")
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+
+_HEALTH = ("/health", "/health/live", "/health/ready", "/health/startup")
+_QUIET = (*_HEALTH, "/metrics")
+_MIN_TOKEN = 16  # characters
+
+
+class Service:
+    """A service: its application and what surrounds it. Made by `create_service`."""
+
+    def __init__(
+        self,
+        app: ServiceApp,
+        config: ServiceConfig,
+        *,
+        resources: Resources,
+        health: Health,
+        metrics: Metrics,
+        keys: KeyRing | KeySource | None,
+        policy: TokenPolicy,
+    ) -> None:
+        self.name = config.service_name
+        self.config = config
+        self.app: FastAPI = app
+        self.metrics = metrics
+        self.keys = keys
+        self.policy = policy
+        self._app = app
+        self._resources = resources
+        self._health = health
+
+    def add_resource(
+        self, name: str, factory: Factory[T], *, timeout: float = 30.0
+    ) -> Resource[T]:
+        """Open something when the service starts, and close it when it stops.
+
+        Resources open in the order in which they are added and close in reverse. If one
+        can't be opened, those before it are closed and the service does not start.
+
+        Args:
+            name: For messages.
+            factory: Makes an async context manager, such as an
+                ``@asynccontextmanager`` function without arguments.
+            timeout: Seconds that opening may take.
+
+        Returns:
+            Where its `value` is found while the service runs.
+        """
+        return self._resources.add(Resource(name, factory, timeout=timeout))
+
+    def add_check(
+        self,
+        name: str,
+        check: CheckFunction,
+        *,
+        timeout: float = 2.0,
+        cache_seconds: float = 1.0,
+        critical: bool = True,
+        startup: bool = False,
+    ) -> None:
+        """Look at something whenever somebody asks for the service's health.
+
+        Args:
+            name: Its name in the replies, which everybody may read.
+            check: An async function that raises, or returns False, if it is not well.
+                The text of the error is logged and not replied.
+            timeout: Seconds after which it counts as failed.
+            cache_seconds: How long a result is good. However many ask, one looks.
+            critical: Its failure is the service's (503); else it is a warning.
+            startup: It must pass once before ``/health/startup`` does.
+        """
+        made = Check(
+            name,
+            check,
+            timeout=timeout,
+            cache_seconds=cache_seconds,
+            critical=critical,
+            startup=startup,
+        )
+        self._health.add(made)
+        self.metrics.observe_check(name, made)
+
+    def add_layer(self, layer: Layer) -> None:
+        """Put pure ASGI middleware around the application, inside of the access log.
+
+        Unlike ``app.add_middleware`` it sees the answers to all errors.
+
+        Raises:
+            RuntimeError: The application has started.
+        """
+        if self._app.middleware_stack is not None:
+            raise RuntimeError("Add layers before the application is started.")
+        self._app.layers.insert(1, layer)
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests should come, as far as the latest checks say."""
+        return self._health.ready
+
+    def run(
+        self,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        drain_delay: float = 0.0,
+    ) -> None:
+        """Serve until SIGTERM or SIGINT, finish what is under way, and return.
+
+        A second signal stops at once.
+
+        Args:
+            host: Where to listen; else ``config.server.host``.
+            port: On which port, 0 for any free one; else ``config.server.port``.
+            drain_delay: Seconds between "not ready" and the end of intake, for load
+                balancers to notice.
+
+        Raises:
+            SystemExit: 1, if it could not start, which one line explains, or was forced
+                to stop with work unfinished.
+        """
+        server = self.config.server
+        serve(
+            self.app,
+            name=self.name,
+            host=server.host if host is None else host,
+            port=server.port if port is None else port,
+            shutdown_timeout=server.shutdown_timeout,
+            drain_delay=drain_delay,
+            on_stop=self._begin_stop,
+        )
+
+    def _begin_stop(self) -> None:
+        self._health.stopping = True
+
+    def __repr__(self) -> str:
+        return f"<Service {self.name!r}>"
+
+
+def create_service(
+    service_name: str,
+    config: ServiceConfig,
+    *,
+    title: str | None = None,
+    version: str | None = None,
+    description: str | None = None,
+    keys: KeyRing | KeySource | None = None,
+    policy: TokenPolicy | None = None,
+    jwks_fetch: Fetch | None = None,
+    lifespan: Lifespan | None = None,
+    logging: bool = True,
+    log_encoder: Encoder = json_encoder,
+    metrics_token: str | None = None,
+    build: str | None = None,
+) -> Service:
+    """Make a service. Its `app` is a FastAPI application to add routes to.
+
+    Args:
+        service_name: The name under which *config* was read.
+        config: Its settings.
+        title: In the API's documentation; else the name in words.
+        version: Else the settings'.
+        description: In the API's documentation.
+        keys: Check tokens; else those of the settings: ``SECRET_KEY``, or ``JWKS_URL``
+            with *jwks_fetch*.
+        policy: What else a token must be; else issuer and audience of the settings.
+        jwks_fetch: Gets a URL; ``httpx.AsyncClient().get`` fits.
+        lifespan: A further context, inside of all resources.
+        logging: Configure the process's logging; False leaves it alone.
+        log_encoder: Makes the JSON of log lines, as in ``configure_logging``.
+        metrics_token: The bearer token that ``/metrics`` then asks for.
+        build: For ``/info``; else the environment's ``BUILD_SHA``.
+
+    Raises:
+        ValueError: *config* is another service's, the keys would have to be fetched
+            and nothing does, or *metrics_token* is too short.
+    """
+    if service_name != config.service_name:
+        raise ValueError(
+            f"The settings are those of {config.service_name!r}: "
+            f"get_config({service_name!r}) reads this service's."
+        )
+    if metrics_token is not None and len(metrics_token) < _MIN_TOKEN:
+        raise ValueError(f"metrics_token must have {_MIN_TOKEN} characters or more.")
+    if logging:
+        configure_logging(service_name, config.log_level, encoder=log_encoder)
+    version = version or config.service_version
+    if keys is None:
+        keys = keys_from(config, jwks_fetch)
+    policy = policy or policy_from(config)
+
+    health = Health(service_name, version)
+    resources = Resources()
+    metrics = Metrics(
+        service_name=service_name, version=version, environment=config.environment
+    )
+    app = ServiceApp(
+        [],
+        title=title or service_name.replace("-", " ").title(),
+        version=version,
+        description=description or "",
+        lifespan=_lifespan_of(resources, health, config, lifespan),
+        # Ours need no regular expression in front of every request, and no CDN.
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        responses=ANY_PROBLEM,
+        # FastAPI's own, from 0.140 on, would double the spans of shared.app.tracing.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    register_exception_handlers(app)
+    if keys is not None:
+        configure_auth(app, keys=keys, policy=policy)
+    service = Service(
+        app,
+        config,
+        resources=resources,
+        health=health,
+        metrics=metrics,
+        keys=keys,
+        policy=policy,
+    )
+    gateways: list[Gateway] = []
+    app.layers += _layers(app, config, metrics, gateways)
+    metrics.gauge("service_ready").set_function(lambda: float(service.ready))
+    metrics.gauge("http_server_active_requests").set_function(
+        lambda: float(sum(gateway.active for gateway in gateways))
+    )
+    handlers = _health_handlers(health)
+    handlers["/metrics"] = _metrics_handler(metrics, metrics_token)
+    handlers["/info"] = _info_handler(service, version, build)
+    _document(app)
+    if config.server.docs_enabled:
+        handlers |= _docs_handlers(app)
+    app.router.routes.insert(0, Endpoints(handlers))
+    _trace(service)
+    return service
+
+
+def _lifespan_of(
+    resources: Resources,
+    health: Health,
+    config: ServiceConfig,
+    inner: Lifespan | None,
+) -> Lifespan:
+    timeout = config.server.shutdown_timeout
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any] | None]:
+        try:
+            ensure_auth_configured(app)
+        except AuthNotConfiguredError as error:
+            raise StartError(
+                f"{error} SECRET_KEY or JWKS_URL in the environment does that."
+            ) from error
+        loop = asyncio.get_running_loop()
+
+        def budget() -> float:
+            return max(1.0, closing_until - loop.time())
+
+        closing_until = loop.time() + CLOSE_SECONDS
+        await resources.start(budget=budget)
+        try:
+            if inner is None:
+                health.started = True
+                yield None
+            else:
+                async with inner(app) as state:
+                    health.started = True
+                    yield state
+        finally:
+            health.stopping = True
+            closing_until = loop.time() + min(CLOSE_SECONDS, max(1.0, timeout))
+            await resources.stop(budget=budget)
+            # A test client may start the same application again.
+            health.started = health.stopping = False
+
+    return lifespan
+
+
+def _layers(
+    app: ServiceApp, config: ServiceConfig, metrics: Metrics, gateways: list[Gateway]
+) -> list[Layer]:
+    """From the outside to the inside."""
+
+    async def refuse(
+        scope: Scope, receive: Receive, send: Send, error: BaseAPIException
+    ) -> None:
+        scope["app"] = app
+        answer: Any = app.exception_handlers[BaseAPIException]
+        response: Response = await answer(Request(scope), error)
+        await response(scope, receive, send)
+
+    def access_log(inner: ASGIApp) -> ASGIApp:
+        return RequestLogMiddleware(
+            inner, quiet_paths=_QUIET, observe=metrics.observe_request
+        )
+
+    def cors(inner: ASGIApp) -> ASGIApp:
+        return CORSMiddleware(
+            inner,
+            allow_origins=config.cors.allow_origins,
+            allow_credentials=config.cors.allow_credentials,
+            allow_methods=config.cors.allow_methods,
+            allow_headers=config.cors.allow_headers,
+            expose_headers=("Retry-After", "X-Correlation-ID"),
+            max_age=config.cors.max_age,
+        )
+
+    def gateway(inner: ASGIApp) -> ASGIApp:
+        production = config.environment == "production"
+        made = Gateway(
+            inner,
+            refuse=refuse,
+            headers=(*SECURITY_HEADERS, *([HSTS] if production else [])),
+            max_body_bytes=config.server.max_body_bytes,
+            timeout=config.server.request_timeout,
+        )
+        gateways.append(made)
+        return made
+
+    return [access_log, *([cors] if config.cors.allow_origins else []), gateway]
+
+
+def _health_handlers(health: Health) -> dict[str, Handler]:
+    def reply(answer: tuple[int, dict[str, Any]]) -> Response:
+        status, body = answer
+        return JSONResponse(body, status, media_type=HEALTH_MEDIA_TYPE)
+
+    async def summary(request: Request) -> Response:
+        return reply(await health.summary())
+
+    async def live(request: Request) -> Response:
+        return reply(health.liveness())
+
+    async def ready(request: Request) -> Response:
+        return reply(await health.readiness())
+
+    async def startup(request: Request) -> Response:
+        return reply(await health.startup())
+
+    return dict(zip(_HEALTH, (summary, live, ready, startup), strict=True))
+
+
+def _metrics_handler(metrics: Metrics, token: str | None) -> Handler:
+    expected = None if token is None else f"Bearer {token}".encode()
+
+    async def handler(request: Request) -> Response:
+        if expected is not None:
+            sent = request.headers.get("authorization", "").encode("latin-1")
+            if not hmac.compare_digest(sent, expected):
+                raise AuthenticationException(
+                    "Not authenticated.", headers={"WWW-Authenticate": "Bearer"}
+                )
+        body, media_type = metrics.render(request.headers.get("accept", ""))
+        return Response(body, headers={"Content-Type": media_type})
+
+    return handler
+
+
+def _info_handler(service: Service, version: str, build: str | None) -> Handler:
+    facts = {
+        "name": service.name,
+        "version": version,
+        "environment": service.config.environment,
+        "build": build or os.environ.get("BUILD_SHA") or None,
+        "python_version": platform.python_version(),
+    }
+
+    async def handler(request: Request) -> Response:
+        return JSONResponse(facts)
+
+    return handler
+
+
+def _document(app: FastAPI) -> None:
+    original = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return with_service_paths(original())
+
+    # FastAPI's documented way to extend its document.
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _docs_handlers(app: FastAPI) -> dict[str, Handler]:
+    async def document(request: Request) -> Response:
+        described = app.openapi()
+        if root := request.scope.get("root_path", "").rstrip("/"):
+            described = {**described, "servers": [{"url": root}]}
+        return JSONResponse(described)
+
+    async def page(request: Request) -> Response:
+        html, policy = docs_page()
+        return Response(
+            html,
+            media_type="text/html",
+            headers={"Content-Security-Policy": policy},
+        )
+
+    return {"/openapi.json": document, "/docs": page}
+
+
+def _trace(service: Service) -> None:
+    """Trace requests where a collector is named. The SDK is an extra."""
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return
+    try:
+        tracing = importlib.import_module("shared.app.tracing")
+    except ModuleNotFoundError as missing:
+        raise ValueError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but traces need //shared/app:tracing, "
+            f"in wheels creativeflow-shared-app[tracing]: {missing.name} is missing."
+        ) from None
+    tracing.add_tracing(service)

@@ -25,7 +25,7 @@ from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, cast
 
 from shared.errors import BaseAPIException
 from shared.resilience._errors import CircuitOpenError
-from shared.resilience._functions import is_async, plain
+from shared.resilience._functions import ErrorTest, error_test, is_async, plain
 from shared.resilience._numbers import count, seconds
 
 _P = ParamSpec("_P")
@@ -116,9 +116,7 @@ class CircuitBreaker:
         failure_threshold: int = 5,
         recovery_time: float = 30.0,
         probes: int = 1,
-        on: type[Exception]
-        | tuple[type[Exception], ...]
-        | Callable[[Exception], bool] = is_outage,
+        on: ErrorTest = is_outage,
         on_state_change: Callable[[CircuitBreaker, BreakerState, BreakerState], object]
         | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -394,26 +392,3 @@ class CircuitBreaker:
                 self._on_state_change(self, old, new)
             except Exception:
                 _log.exception("on_state_change of breaker %r failed.", self.name)
-
-
-def error_test(
-    on: type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool],
-) -> Callable[[Exception], bool]:
-    """A function that tells whether an error is one of *on*.
-
-    Raises:
-        TypeError: *on* holds something else than subclasses of `Exception`, such as
-            ``asyncio.CancelledError``, which must reach whoever cancelled.
-    """
-    if not isinstance(on, type | tuple):
-        if not callable(on):
-            raise TypeError(
-                "on must be exception classes, or a function of an error "
-                f"(got {type(on).__name__})."
-            )
-        return on
-    classes: tuple[Any, ...] = on if isinstance(on, tuple) else (on,)
-    for cls in classes:
-        if not (isinstance(cls, type) and issubclass(cls, Exception)):
-            raise TypeError(f"on must hold subclasses of Exception only (got {cls!r}).")
-    return lambda error: isinstance(error, classes)

@@ -1,4 +1,4 @@
-"""What kind of function is to be wrapped.
+"""What kind of function is to be wrapped, and which errors of it matter.
 
 Private: used by ``shared.resilience`` only.
 """
@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+# Which errors are meant: a class, several, or a function that tells.
+ErrorTest: TypeAlias = (
+    type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]
+)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -40,3 +45,32 @@ def plain(callback: _F) -> _F:
     if is_async(callback):
         raise TypeError(f"{callback!r} must not be async: nobody awaits it.")
     return callback
+
+
+def error_test(
+    on: ErrorTest, *, but: type[Exception] | None = None
+) -> Callable[[Exception], bool]:
+    """A function that tells whether an error is one of *on*.
+
+    Args:
+        on: What is meant.
+        but: Not meant by the classes above it, only by itself or by a function.
+
+    Raises:
+        TypeError: *on* holds something else than subclasses of `Exception`, such as
+            ``asyncio.CancelledError``, which must reach whoever cancelled.
+    """
+    if not isinstance(on, type | tuple):
+        if not callable(on):
+            raise TypeError(
+                "on must be exception classes, or a function of an error "
+                f"(got {type(on).__name__})."
+            )
+        return plain(on)
+    classes: tuple[Any, ...] = on if isinstance(on, tuple) else (on,)
+    for cls in classes:
+        if not (isinstance(cls, type) and issubclass(cls, Exception)):
+            raise TypeError(f"on must hold subclasses of Exception only (got {cls!r}).")
+    if but is None or any(issubclass(cls, but) for cls in classes):
+        return lambda error: isinstance(error, classes)
+    return lambda error: isinstance(error, classes) and not isinstance(error, but)

@@ -4,6 +4,7 @@
 encrypts columns, and `shared.database.migrations` is the kit for Alembic.
 """
 
+from shared.database._async_repository import BaseRepository
 from shared.database._base import NAMING_CONVENTION, Base
 from shared.database._database import Database, IsolationLevel
 from shared.database._errors import (
@@ -20,6 +21,8 @@ from shared.database._errors import (
     StorageFullException,
     TransactionConflictException,
 )
+from shared.database._etags import etag_of, require_match
+from shared.database._filters import Contains, IsNot, OneOf, Range
 from shared.database._keys import new_key
 from shared.database._mixins import (
     SoftDeleteMixin,
@@ -27,12 +30,14 @@ from shared.database._mixins import (
     UUIDKeyMixin,
     VersionMixin,
 )
+from shared.database._paging import InvalidCursorException, RowPage
 from shared.database._registry import (
     get_async_db_session,
     get_database,
     get_db_dependency,
     get_db_session,
 )
+from shared.database._repository import SyncRepository
 from shared.database._types import JSON_DOCUMENT, UtcDateTime, utc_now
 
 __all__ = [
@@ -54,12 +59,23 @@ __all__ = [
     "JSON_DOCUMENT",
     "new_key",
     "utc_now",
+    # Rows
+    "BaseRepository",
+    "SyncRepository",
+    "RowPage",
+    "OneOf",
+    "Range",
+    "Contains",
+    "IsNot",
+    "etag_of",
+    "require_match",
     # What goes wrong
     "DuplicateException",
     "ReferenceConflictException",
     "StaleRecordException",
     "RecordLockedException",
     "PreconditionRequiredException",
+    "InvalidCursorException",
     "DatabaseUnavailableException",
     "PoolExhaustedException",
     "StatementTimeoutException",

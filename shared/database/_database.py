@@ -63,7 +63,11 @@ class Database:
         self.service_name = service_name
         self.beside: dict[str, Any] = {}  # what glue keeps for this database
         self._lock = threading.RLock()
-        self._forget()
+        self._async_engine: AsyncEngine | None = None
+        self._sync_engine: Engine | None = None
+        self._async_variants: dict[object, AsyncEngine] = {}
+        self._sync_variants: dict[object, Engine] = {}
+        self._anchor: sqlite3.Connection | None = None
         _watch_forks()
         _alive.add(self)
 
@@ -201,13 +205,6 @@ class Database:
         if anchor is not None:
             anchor.close()
 
-    def _forget(self) -> None:
-        self._async_engine: AsyncEngine | None = None
-        self._sync_engine: Engine | None = None
-        self._async_variants: dict[object, AsyncEngine] = {}
-        self._sync_variants: dict[object, Engine] = {}
-        self._anchor: sqlite3.Connection | None = None
-
     def _after_fork(self) -> None:
         """In the child, leave the parent's sockets alone, and make connections anew."""
         engines = [self._sync_engine]
@@ -218,9 +215,8 @@ class Database:
                 engine.dispose(close=False)
         self._lock = threading.RLock()
         # The parent's database in memory was copied along, and stays reachable.
-        anchor = self._anchor
-        self._forget()
-        self._anchor = anchor
+        self._async_engine = self._sync_engine = None
+        self._async_variants, self._sync_variants = {}, {}
 
     def _async_variant(self, read_only: bool, isolation: str | None) -> AsyncEngine:
         engine = self.engine

@@ -101,4 +101,4 @@ class DatabaseConfigurationError(ValueError):
 
 
 class RefusedValueError(ValueError):
-    """A column type of ours refuses a value: the service's mistake, not the caller's."""
+    """A column type of ours refuses a value: a mistake of the service."""

@@ -37,7 +37,12 @@ def get_database(service_name: str) -> Database:
 def get_db_session(
     service_name: str, *, read_only: bool = False
 ) -> AbstractContextManager[Session]:
-    """One transaction: ``with get_db_session("subject-service") as db:``.
+    """A block that is one transaction in the database of a service.
+
+    ::
+
+        with get_db_session("subject-service") as db:
+            db.add(Subject(name="Math"))
 
     Committed at the end of the block; rolled back when an exception leaves it.
     """
@@ -47,7 +52,7 @@ def get_db_session(
 def get_async_db_session(
     service_name: str, *, read_only: bool = False
 ) -> AbstractAsyncContextManager[AsyncSession]:
-    """Likewise: ``async with get_async_db_session("subject-service") as db:``."""
+    """The same with ``async with``."""
     return get_database(service_name).session(read_only=read_only)
 
 

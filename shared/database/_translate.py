@@ -284,8 +284,8 @@ def _unfit(facts: _Facts) -> bool:
 def _hide_rows(facts: _Facts) -> None:
     """Drop what PostgreSQL quotes of the row: logs keep the cause with its text."""
     for error in facts.chain:
-        if getattr(error, "detail", None) and hasattr(error, "sqlstate"):
-            error.detail = None
+        if hasattr(error, "sqlstate") and hasattr(error, "detail"):
+            error.detail = None  # asyncpg's, which its text is made of
         error.args = tuple(
             arg.partition("\nDETAIL:")[0] if isinstance(arg, str) else arg
             for arg in error.args

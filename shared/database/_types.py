@@ -39,7 +39,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Check it, and turn it to UTC."""
         if value is None:
             return None
-        if not isinstance(value, datetime) or value.utcoffset() is None:
+        # By what it can do: a value that is no datetime gets here too.
+        if getattr(value, "utcoffset", lambda: None)() is None:
             raise RefusedValueError(
                 "A time stored in the database must be a datetime with a time zone, "
                 "such as datetime.now(UTC)."

@@ -48,12 +48,14 @@ def get_db_dependency(service: str | Database) -> Dependency:
         service: A database, or the name of the service whose configuration says which;
             that is read by the first request.
     """
-    return _cached(service, _ASYNC, _make)
+    dependency: Dependency = _cached(service, _ASYNC, _make)
+    return dependency
 
 
 def get_sync_db_dependency(service: str | Database) -> SyncDependency:
     """The same with a `Session`, for endpoints that are plain functions."""
-    return _cached(service, _SYNC, _make_sync)
+    dependency: SyncDependency = _cached(service, _SYNC, _make_sync)
+    return dependency
 
 
 def _cached(

@@ -9,16 +9,19 @@ from shared.logging._context import (
 )
 from shared.logging._formatter import Encoder, JsonFormatter, json_encoder
 from shared.logging._redaction import Redactor
+from shared.logging._security import SecurityEvent, log_security_event
 
 __all__ = [
     "Encoder",
     "JsonFormatter",
     "Redactor",
+    "SecurityEvent",
     "TraceContext",
     "configure_logging",
     "correlation_id_var",
     "json_encoder",
     "log_event",
+    "log_security_event",
     "parse_traceparent",
     "setup_logging",
     "trace_context_var",

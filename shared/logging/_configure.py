@@ -19,6 +19,7 @@ from shared.logging._formatter import (
 )
 from shared.logging._handler import JsonHandler
 from shared.logging._redaction import Redactor
+from shared.logging._security import SECURITY_LOGGER
 
 _TAKEN_OVER = ("uvicorn", "uvicorn.asgi", "uvicorn.error", "py.warnings")
 _SILENCED = "uvicorn.access"  # RequestLogMiddleware writes the access lines
@@ -40,7 +41,8 @@ def configure_logging(
     ``StreamHandler`` objects and any that write to stdout or stderr. Others stay:
     files, error trackers, pytest's ``caplog``. Uvicorn's loggers and Python warnings
     come out here too, and uvicorn's own access lines stop; ``uvicorn.run(app)`` in the
-    same program undoes that unless it gets ``log_config=None``.
+    same program undoes that unless it gets ``log_config=None``. Security events are
+    written at every *log_level*.
 
     Args:
         service_name: Value of ``service`` on every line.
@@ -77,6 +79,8 @@ def configure_logging(
     _remove_console_handlers(access)
     access.propagate = False
     access.setLevel(logging.CRITICAL + 1)
+    # An audit trail has no gaps because somebody wanted less of the rest.
+    logging.getLogger(SECURITY_LOGGER).setLevel(min(level, logging.INFO))
     # Off first: whoever restored `warnings.showwarning` did not tell `logging`.
     logging.captureWarnings(False)
     logging.captureWarnings(True)

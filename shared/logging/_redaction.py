@@ -102,7 +102,7 @@ _USERINFO = re.compile(
     r"://(?:([^\s/?#:@]*+):[^\s/?#]*|[^\s/?#:@]{20,}+)@",
 )
 _AWS_KEY = re.compile(r"(?<![A-Z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Z0-9])")
-_OWN_KEY = re.compile(r"(?:cfk_(?:live|test)_|whsec_)[A-Za-z0-9+/=_-]++")
+_OWN_KEY = re.compile(r"(?:cfk_(?:live|test)_|whsec_|whsk_)[A-Za-z0-9+/=_-]++")
 
 # -- pairs in a text ------------------------------------------------------------------
 
@@ -218,6 +218,7 @@ class Redactor:
             or "asia" in low
             or "cfk_" in low
             or "whsec_" in low
+            or "whsk_" in low
             or "-----begin" in low
             or ("@" in low and "://" in low)
             or (

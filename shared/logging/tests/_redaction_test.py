@@ -191,6 +191,8 @@ def test_names_from_outside_do_not_fill_the_memory() -> None:
         ("AKIAIOSFODNN7EXAMPLE used", "[REDACTED] used"),
         ("cfk_live_aB1 cfk_test_x-y", "[REDACTED] [REDACTED]"),
         ("whsec_MfKQ9r8GKYqrTw==", "[REDACTED]"),
+        ("whsk_6Xb/dCcHpPea21PS1N9VYw==", "[REDACTED]"),
+        ("whpk_1SiA4o9hyqTCpIqC5V9HUg==", "whpk_1SiA4o9hyqTCpIqC5V9HUg=="),
         (
             "a\n-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\nb",
             "a\n[REDACTED]\nb",
@@ -245,7 +247,7 @@ FRAGMENTS = st.lists(
             "password", "Token", "api key", "cookie", "=", ":", ": ", " ", "\n", "'",
             '"', "\\", "\\'", "--", "-", ".", "_", "[", "]", "{", "}", "(", ")", "&",
             ",", ";", "eyJ", "eyJhbGciOi", JWT, "Bearer ", "basic ", "dXNlcjpwYXNz",
-            "://", "u:p@h", "@", "AKIAIOSFODNN7EXAMPLE", "cfk_live_", "whsec_",
+            "://", "u:p@h", "@", "AKIAIOSFODNN7EXAMPLE", "cfk_live_", "whsec_", "whsk_",
             "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "abc", "None",
             HIDDEN, "\u00e9", "\ud800", "%20",
         ]

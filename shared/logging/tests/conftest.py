@@ -7,7 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-_LOGGERS = ("", "uvicorn", "uvicorn.access", "uvicorn.error", "py.warnings")
+_LOGGERS = (
+    "",
+    "uvicorn",
+    "uvicorn.access",
+    "uvicorn.error",
+    "py.warnings",
+    "shared.security",
+)
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """The configuration of a service: one typed, frozen tree from the environment."""
 
 from shared.config._errors import ConfigurationError, ConfigurationProblem
+from shared.config._explain import ExplainedSetting, Explanation, explain_config
 from shared.config._load import clear_config_cache, get_config, load_config
+from shared.config._render import render_env_example, render_markdown
 from shared.config._section import ConfigSection, Env
 from shared.config._settings import (
     CorsConfig,
@@ -35,4 +37,10 @@ __all__ = [
     "ConfigSection",
     "Env",
     "SecretUrl",
+    # Show it
+    "explain_config",
+    "Explanation",
+    "ExplainedSetting",
+    "render_env_example",
+    "render_markdown",
 ]

@@ -10,7 +10,7 @@ import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from pydantic import BaseModel, ValidationError
 
@@ -28,7 +28,13 @@ _cache: dict[tuple[str, type[ServiceConfig]], ServiceConfig] = {}
 _lock = threading.Lock()
 
 
-def get_config(service_name: str, model: type[C] = ServiceConfig) -> C:  # type: ignore[assignment]
+@overload
+def get_config(service_name: str) -> ServiceConfig: ...
+@overload
+def get_config(service_name: str, model: type[C]) -> C: ...
+def get_config(
+    service_name: str, model: type[ServiceConfig] = ServiceConfig
+) -> ServiceConfig:
     """Return the configuration of a service, read once from where it is set.
 
     Later calls return the same object, in any thread; ``clear_config_cache()`` makes
@@ -44,7 +50,7 @@ def get_config(service_name: str, model: type[C] = ServiceConfig) -> C:  # type:
     """
     with _lock:
         config = _cache.get((service_name, model))
-        if not isinstance(config, model):
+        if config is None:
             config = _cache[service_name, model] = load_config(service_name, model)
         return config
 
@@ -55,14 +61,31 @@ def clear_config_cache() -> None:
         _cache.clear()
 
 
+@overload
 def load_config(
     service_name: str,
-    model: type[C] = ServiceConfig,  # type: ignore[assignment]
+    *,
+    environ: Mapping[str, str] | None = ...,
+    env_file: Place = ...,
+    secrets_dir: Place = ...,
+) -> ServiceConfig: ...
+@overload
+def load_config(
+    service_name: str,
+    model: type[C],
+    *,
+    environ: Mapping[str, str] | None = ...,
+    env_file: Place = ...,
+    secrets_dir: Place = ...,
+) -> C: ...
+def load_config(
+    service_name: str,
+    model: type[ServiceConfig] = ServiceConfig,
     *,
     environ: Mapping[str, str] | None = None,
     env_file: Place = ...,
     secrets_dir: Place = ...,
-) -> C:
+) -> ServiceConfig:
     """Read the configuration of a service now, without a cache.
 
     Sources, best first: the environment, ``.env``, the directory of secrets, defaults.

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 
 FILE_SUFFIX = "_FILE"
-URL_EXAMPLE = "OTHER_SERVICE_URL"
-FEATURE_EXAMPLE = "FEATURE_NAME"
+FEATURE_PREFIX = "FEATURE_"
 
 _URL = re.compile(r"(?P<name>[A-Z][A-Z0-9_]*_SERVICE)_URL")
 _FEATURE = re.compile(r"FEATURE_(?P<name>[A-Z0-9][A-Z0-9_]*)")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as slot
 from pathlib import Path
 from types import EllipsisType
 from typing import Any
@@ -31,6 +32,7 @@ from shared.config._tree import (
     FEATURES,
     SERVICE_NAME,
     SERVICE_URLS,
+    section_type,
     settings_of,
 )
 from shared.config._tree import (
@@ -45,10 +47,10 @@ Place = Path | str | EllipsisType | None
 class Reading:
     """What was found, as a tree for the model, and what is wrong already."""
 
-    tree: dict[str, Any] = field(repr=False)
-    found: dict[TreePath, Found] = field(default_factory=dict)
-    problems: list[ConfigurationProblem] = field(default_factory=list)
-    notes: list[ConfigurationProblem] = field(default_factory=list)
+    tree: dict[str, Any] = slot(repr=False)
+    found: dict[TreePath, Found] = slot(default_factory=dict)
+    problems: list[ConfigurationProblem] = slot(default_factory=list)
+    notes: list[ConfigurationProblem] = slot(default_factory=list)
 
 
 def read(
@@ -71,6 +73,7 @@ def read(
         found = _first(sources, candidates(prefix, (variable,)), reading.problems)
         if found is not None:
             _put(reading, path, found, str)
+    _keep_defaults(model, reading.tree)
     unknown = unknown_names(model, prefix, sources, reading.found)
     reading.problems += unknown.problems
     reading.notes += unknown.notes
@@ -143,3 +146,25 @@ def _open_ended(prefix: str, sources: list[Source]) -> dict[TreePath, str]:
                         variables[field_name, key] = variable
                         break
     return dict(sorted(variables.items()))
+
+
+def _keep_defaults(model: type[BaseModel], tree: dict[str, Any]) -> None:
+    """Fill the sections of *tree* from the defaults of *model*.
+
+    ``server: ServerConfig = ServerConfig(port=8005)`` means 8005 also where only the
+    host is set.
+    """
+    for name, field in model.model_fields.items():
+        given, section = tree.get(name), section_type(field)
+        if isinstance(given, dict) and isinstance(field.default, BaseModel):
+            _fill(given, field.default)
+        elif isinstance(given, dict) and section is not None:
+            _keep_defaults(section, given)
+
+
+def _fill(given: dict[str, Any], default: BaseModel) -> None:
+    for name in default.model_fields_set:
+        value = getattr(default, name)
+        below = given.setdefault(name, value)
+        if isinstance(value, BaseModel) and isinstance(below, dict):
+            _fill(below, value)

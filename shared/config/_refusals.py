@@ -6,10 +6,8 @@ Private: used by ``shared.config`` only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticUndefined
 
 from shared.config._errors import ConfigurationProblem
 from shared.config._production import WEAK
@@ -85,10 +83,7 @@ def _entry(model: type[BaseModel], location: Sequence[str | int]) -> str:
 
 def _correct(model: type[BaseModel], location: Sequence[str | int]) -> str:
     setting = _setting(model, location)
-    default: Any = PydanticUndefined
-    if setting is not None and not setting.is_secret:
-        default = setting.field.default
-    if default is PydanticUndefined or default in (None, "", ()):
+    if setting is None or setting.is_required:
         return "Correct it."
     return "Correct it, or remove it for the default."
 

@@ -37,12 +37,15 @@ class Env:
         name: The variable.
         also: Other names it is accepted under, for platforms that set them. They have
             no form for one service.
+        unset: What documentation says it is when it is not set, where the default is
+            not in the field.
     """
 
-    __slots__ = ("names",)
+    __slots__ = ("names", "unset")
 
-    def __init__(self, name: str, /, *also: str) -> None:
+    def __init__(self, name: str, /, *also: str, unset: str | None = None) -> None:
         self.names = (name, *also)
+        self.unset = unset
         for each in self.names:
             if not re.fullmatch(r"[A-Z][A-Z0-9_]*", each):
                 raise ValueError(f"{each!r} is no variable like DB_POOL_SIZE.")

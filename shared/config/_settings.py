@@ -31,11 +31,11 @@ from shared.config._keys import (
     check_peppers,
     check_service_name,
     check_signing_key,
-    is_service_name,
 )
 from shared.config._names import url_variable
 from shared.config._production import WEAK, weaknesses
 from shared.config._section import ConfigSection, Env
+from shared.config._tree import SERVICE_NAME
 from shared.config._urls import (
     SecretUrl,
     amqp_url,
@@ -50,6 +50,7 @@ from shared.config._urls import (
 
 Environment = Literal["development", "test", "staging", "production"]
 PRODUCTION: Environment = "production"
+EMBEDDED = "sqlite:///./{}.db"
 
 _WebUrl = Annotated[str, BeforeValidator(web_url)]
 _SigningKey = Annotated[SecretStr, AfterValidator(check_signing_key)]
@@ -61,7 +62,7 @@ class DatabaseConfig(ConfigSection):
     url: Annotated[
         SecretUrl,
         BeforeValidator(database_url),
-        Env("DATABASE_URL"),
+        Env("DATABASE_URL", unset=EMBEDDED.format("<service>")),
         Field(
             description="Where the database is; a driver in it is ignored.",
             examples=["postgresql://user:password@localhost:5432/name"],
@@ -107,6 +108,10 @@ class DatabaseConfig(ConfigSection):
     def connection_string(self) -> str:
         """The URL with its password, for SQLAlchemy, which is told the driver apart."""
         return connection_string(self.url.get_secret_value())
+
+
+def _embedded_database(data: dict[str, Any]) -> DatabaseConfig:
+    return DatabaseConfig(url=EMBEDDED.format(data[SERVICE_NAME]))
 
 
 class RedisConfig(ConfigSection):
@@ -322,7 +327,7 @@ class ServiceConfig(ConfigSection, BaseSettings):
         AfterValidator(check_log_level),
         Field(description="DEBUG, INFO, WARNING, ERROR or CRITICAL."),
     ] = "INFO"
-    database: DatabaseConfig
+    database: DatabaseConfig = Field(default_factory=_embedded_database)
     redis: RedisConfig = RedisConfig()
     rabbitmq: RabbitMQConfig = RabbitMQConfig()
     security: SecurityConfig = SecurityConfig()
@@ -370,11 +375,9 @@ class ServiceConfig(ConfigSection, BaseSettings):
     @classmethod
     def _embedded_database(cls, data: Any) -> Any:
         match data:
-            case {"service_name": str(name)} if is_service_name(name):
-                database = data.get("database", {})
-                if isinstance(database, Mapping) and "url" not in database:
-                    url = f"sqlite:///./{name}.db"
-                    return {**data, "database": {**database, "url": url}}
+            case {"service_name": str(name), "database": Mapping() as database}:
+                url = EMBEDDED.format(name)
+                return {**data, "database": {"url": url, **database}}
         return data
 
     @model_validator(mode="after")

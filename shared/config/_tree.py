@@ -13,6 +13,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from shared.config._section import Env, is_secret_name
 
@@ -34,11 +35,23 @@ class Setting:
     names: tuple[str, ...]
     field: FieldInfo
     section: type[BaseModel]
+    default: Any  # PydanticUndefined where there is none, or it is made when needed
+    unset: str | None = None  # what documentation says instead
 
     @property
     def name(self) -> str:
         """Its variable."""
         return self.names[0]
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a service does not start without it."""
+        return self.field.is_required() and self.unset is None and not self.has_default
+
+    @property
+    def has_default(self) -> bool:
+        """Whether `default` is one."""
+        return self.default is not PydanticUndefined
 
     @property
     def is_secret(self) -> bool:
@@ -83,7 +96,9 @@ def bare(annotation: Any) -> Any:
     return annotation
 
 
-def _walk(model: type[BaseModel], path: Path) -> Iterator[Setting]:
+def _walk(
+    model: type[BaseModel], path: Path, defaults: BaseModel | None = None
+) -> Iterator[Setting]:
     for name, field in model.model_fields.items():
         here = (*path, name)
         if not path and name in _NO_VARIABLE:
@@ -93,18 +108,26 @@ def _walk(model: type[BaseModel], path: Path) -> Iterator[Setting]:
                 f"{model.__name__}.{name} has an alias. Name the variable of a setting "
                 'with Annotated[..., Env("NAME")].'
             )
-        annotation = bare(field.annotation)
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            yield from _walk(annotation, here)
+        default = field.default if defaults is None else getattr(defaults, name)
+        section = section_type(field)
+        if section is not None:
+            given = default if isinstance(default, section) else None
+            yield from _walk(section, here, given)
         else:
-            yield Setting(here, _names(field, here), field, model)
+            env = _env(field) or Env("_".join(here).upper())
+            yield Setting(here, env.names, field, model, default, env.unset)
 
 
-def _names(field: FieldInfo, path: Path) -> tuple[str, ...]:
-    for note in field.metadata:
-        if isinstance(note, Env):
-            return note.names
-    return ("_".join(path).upper(),)
+def section_type(field: FieldInfo) -> type[BaseModel] | None:
+    """The model whose fields are settings of their own, if the field is a section."""
+    annotation = bare(field.annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
+
+
+def _env(field: FieldInfo) -> Env | None:
+    return next((note for note in field.metadata if isinstance(note, Env)), None)
 
 
 def _holds_secret(annotation: Any) -> bool:

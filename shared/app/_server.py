@@ -148,10 +148,12 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ValueError: It can't be bound.
     """
+    if not 0 <= port <= 65_535:
+        raise ValueError(f"cannot listen on {host}:{port}: a port is at most 65535.")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ValueError(
             f"cannot listen on {host}:{port}: {error}. Stop what uses the port, or "
             "choose another one with PORT."

@@ -17,7 +17,6 @@ which one of them could stop a start. So the application asks before it serves:
 with that advice in the log, never an unchecked request.
 """
 
-import logging
 import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
@@ -39,6 +38,8 @@ from shared.auth import (
 )
 from shared.auth._payload import SCOPE
 from shared.errors import AuthenticationException, PermissionDeniedException
+from shared.logging import SecurityEvent, log_security_event
+from shared.logging.middleware import route_template
 
 __all__ = [
     "AuthNotConfiguredError",
@@ -51,7 +52,6 @@ __all__ = [
     "require_scope",
 ]
 
-_log = logging.getLogger(__name__)
 # A quoted-string without escapes (RFC 9110 section 5.6.4)
 _QUOTABLE = re.compile(r"[ !#-\[\]-~]+")
 
@@ -141,7 +141,13 @@ class _CurrentUser(SecurityBase):
             return await authenticate(token, keys=settings.keys, policy=settings.policy)
         except (AuthenticationException, TokenRejected) as refusal:
             cause = refusal.__cause__ or refusal
-            _log.info("token refused: %s", cause)
+            # Whose it is, is not known: what a refused token says is no fact.
+            log_security_event(
+                SecurityEvent.TOKEN_REFUSED,
+                outcome="denied",
+                target=_target(connection),
+                reason=str(cause),
+            )
             raise AuthenticationException(
                 "Invalid token.", headers=settings.challenge(error="invalid_token")
             ) from cause
@@ -158,6 +164,9 @@ def require_role(required_role: str) -> Checker:
         current_user: Annotated[TokenPayload, Depends(get_current_user)],
     ) -> TokenPayload:
         if required_role not in current_user.roles:
+            _log_denial(
+                SecurityEvent.ROLE_MISSING, connection, current_user, required_role
+            )
             raise PermissionDeniedException(
                 f"User lacks required role: {required_role}",
                 headers=_settings(connection).challenge(error="insufficient_scope"),
@@ -177,6 +186,9 @@ def require_any_role(*accepted_roles: str) -> Checker:
         current_user: Annotated[TokenPayload, Depends(get_current_user)],
     ) -> TokenPayload:
         if not set(accepted_roles) & set(current_user.roles):
+            _log_denial(
+                SecurityEvent.ROLE_MISSING, connection, current_user, *accepted_roles
+            )
             raise PermissionDeniedException(
                 f"User lacks any of the required roles: {', '.join(accepted_roles)}",
                 headers=_settings(connection).challenge(error="insufficient_scope"),
@@ -203,6 +215,9 @@ def require_scope(*required_scopes: str) -> Checker:
         _: Annotated[str | None, Security(oauth2_scheme, scopes=[*required_scopes])],
     ) -> TokenPayload:
         if not wanted.issubset(current_user.scopes):
+            _log_denial(
+                SecurityEvent.SCOPE_MISSING, connection, current_user, *required_scopes
+            )
             raise PermissionDeniedException(
                 f"Token lacks required scope: {' '.join(required_scopes)}",
                 headers=_settings(connection).challenge(
@@ -212,6 +227,25 @@ def require_scope(*required_scopes: str) -> Checker:
         return current_user
 
     return scope_checker
+
+
+def _log_denial(
+    event: SecurityEvent, connection: HTTPConnection, user: TokenPayload, *required: str
+) -> None:
+    log_security_event(
+        event,
+        outcome="denied",
+        actor=user.sub,
+        target=_target(connection),
+        reason=f"lacks {', '.join(required)}",
+        required=required,
+    )
+
+
+def _target(connection: HTTPConnection) -> str:
+    """Name the route, never the path: ids and one-time links stand in a path."""
+    scope = connection.scope
+    return f"{scope.get('method', 'WEBSOCKET')} {route_template(scope)}"
 
 
 def _settings(connection: HTTPConnection) -> _Settings:

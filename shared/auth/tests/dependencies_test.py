@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
@@ -29,6 +29,7 @@ from shared.errors.handlers import register_exception_handlers
 
 RING = KeyRing.from_secret("0123456789abcdef0123456789abcdef", kid="a")
 POLICY = TokenPolicy(issuer="https://issuer.test", audience="orders")
+SHAPE = {"event", "outcome", "actor", "target", "reason", "data"}
 CurrentUser = Annotated[TokenPayload, Depends(get_current_user)]
 
 
@@ -69,6 +70,11 @@ def make_app() -> FastAPI:
         return "users"
 
     app.include_router(admin, prefix="/admin")
+
+    @app.get("/rooms/{room_id}", dependencies=[Depends(require_role("admin"))])
+    async def room(room_id: int) -> int:
+        return room_id
+
     return app
 
 
@@ -89,6 +95,15 @@ def bearer(
         "u1", keys=RING, policy=POLICY, roles=roles, scopes=scopes
     )
     return {"Authorization": f"Bearer {token}"}
+
+
+def security_events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """Return what the security events say, without what every record has."""
+    return [
+        {name: value for name, value in vars(record).items() if name in SHAPE}
+        for record in caplog.records
+        if record.name == "shared.security"
+    ]
 
 
 def test_open_routes_need_no_token(client: TestClient) -> None:
@@ -129,7 +144,6 @@ def test_bad_token(
     client: TestClient, token: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A bad token gets one opaque reply; the cause goes to the log, the token not."""
-    caplog.set_level(logging.INFO, "shared.auth")
     headers = {b"Authorization": f"Bearer {token}".encode("latin-1")}
     reply = client.get("/me", headers=headers)
 
@@ -139,20 +153,21 @@ def test_bad_token(
     assert set(reply.json()) == {
         *("type", "title", "status", "detail", "instance", "code", "correlation_id"),
     }
-    [record] = [r for r in caplog.records if r.name == "shared.auth.dependencies"]
-    assert record.levelname == "INFO"
-    assert record.getMessage().startswith("token refused: ")
-    assert token not in record.getMessage().removeprefix("token refused: ").split()
+    [event] = security_events(caplog)
+    assert (event["event"], event["outcome"]) == ("token_refused", "denied")
+    assert (event["actor"], event["target"]) == (None, "GET /me")
+    assert token not in event["reason"].split()
 
 
 def test_cause_is_logged(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     """An operator can tell an expired token from a forged one."""
-    caplog.set_level(logging.INFO, "shared.auth")
     other = TokenPolicy(issuer="https://issuer.test", audience="billing")
     token = create_access_token("u1", keys=RING, policy=other)
     client.get("/me", headers={"Authorization": f"Bearer {token}"})
 
-    assert "token refused: it is not meant for this audience" in caplog.messages
+    [event] = security_events(caplog)
+    assert event["reason"] == "it is not meant for this audience"
+    assert token not in str(event)
 
 
 def test_two_authorization_headers(client: TestClient) -> None:
@@ -203,6 +218,51 @@ def test_missing_role(client: TestClient, path: str, detail: str) -> None:
         detail,
         "permission_denied",
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "event", "target", "required"),
+    [
+        ("/admin/users", "role_missing", "GET /admin/users", ("admin",)),
+        ("/staff", "role_missing", "GET /staff", ("admin", "support")),
+        ("/orders", "scope_missing", "GET /orders", ("orders:read", "b")),
+        ("/rooms/7", "role_missing", "GET /rooms/{room_id}", ("admin",)),
+    ],
+)
+def test_denials_are_security_events(
+    client: TestClient,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    event: str,
+    target: str,
+    required: tuple[str, ...],
+) -> None:
+    """Who was denied what, on which route: not on which path, which may hold ids."""
+    client.get(path, headers=bearer(roles=("guest",)))
+
+    assert security_events(caplog) == [
+        {
+            "event": event,
+            "outcome": "denied",
+            "actor": "u1",
+            "target": target,
+            "reason": f"lacks {', '.join(required)}",
+            "data": {"required": required},
+        }
+    ]
+
+
+@pytest.mark.parametrize("path", ["/me", "/staff", "/admin/users", "/orders"])
+def test_success_is_no_event(
+    client: TestClient, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """A request that is let in costs no line, nor does one without credentials."""
+    caplog.set_level(logging.DEBUG)
+    full = bearer(roles=("admin",), scopes=("orders:read", "b"))
+
+    assert client.get(path, headers=full).status_code == 200
+    assert client.get(path).status_code == 401
+    assert security_events(caplog) == []
 
 
 def test_scopes(client: TestClient) -> None:
@@ -283,6 +343,7 @@ def test_openapi(client: TestClient) -> None:
         "/orders": [{"OAuth2PasswordBearer": ["orders:read", "b"]}],
         "/staff": [{"OAuth2PasswordBearer": []}],
         "/admin/users": [{"OAuth2PasswordBearer": []}],
+        "/rooms/{room_id}": [{"OAuth2PasswordBearer": []}],
     }
 
 
@@ -301,7 +362,7 @@ def test_token_is_checked_once_a_request(
     assert len(calls) == 1
 
 
-def test_websocket() -> None:
+def test_websocket(caplog: pytest.LogCaptureFixture) -> None:
     """The dependencies guard a WebSocket as they do a request."""
     app = make_app()
 
@@ -320,7 +381,13 @@ def test_websocket() -> None:
             client.websocket_connect("/ws") as socket,
         ):
             socket.receive_text()
-    assert refused.value.status_code == 401
+        assert refused.value.status_code == 401
+        with (
+            pytest.raises(WebSocketDenialResponse),
+            client.websocket_connect("/ws", headers={"Authorization": "Bearer x"}),
+        ):
+            pass
+    assert [event["target"] for event in security_events(caplog)] == ["WEBSOCKET /ws"]
 
 
 def test_keys_from_a_source() -> None:

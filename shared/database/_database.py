@@ -11,7 +11,6 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from json import dumps
 from math import ceil
 from typing import Any, Final, Literal, TypeVar
@@ -25,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session
 
 from shared.config import DatabaseConfig
-from shared.database._errors import DatabaseUnavailableException
+from shared.database._errors import DatabaseUnavailableException, RefusedValueError
 from shared.database._pools import AsyncPool, SyncPool
 from shared.database._retry import retry, retry_sync
 from shared.database._sessions import KernelSession
@@ -39,8 +38,17 @@ IsolationLevel = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
 _alive: Final[WeakSet[Database]] = WeakSet()
 
-# NaN is no JSON: PostgreSQL refuses it, SQLite would keep it for others to choke on.
-_to_json: Final = partial(dumps, allow_nan=False, separators=(",", ":"))
+
+def _to_json(value: object) -> str:
+    try:
+        # NaN is no JSON: PostgreSQL refuses it, SQLite would keep it for others to
+        # choke on.
+        return dumps(value, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RefusedValueError(
+            "A JSON column holds what JSON has: text, finite numbers, booleans, null, "
+            "lists, and objects with text as keys."
+        ) from error
 
 
 class Database:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, false
 from sqlalchemy.orm import InstrumentedAttribute, Mapper
-from sqlalchemy.types import LargeBinary, TypeDecorator
+from sqlalchemy.types import ARRAY, JSON, LargeBinary, TypeDecorator, TypeEngine
 
 from shared.errors import BadRequestException
 
@@ -86,13 +86,15 @@ def field(model: type[Any], fields: Mapping[str, Attribute], name: str) -> Attri
     return found
 
 
+def _plain_type(attribute: Attribute) -> TypeEngine[Any]:
+    kind = attribute.type
+    return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+
+
 def python_type(attribute: Attribute) -> type | None:
     """The type of the field's values, where the column knows it."""
-    kind = attribute.type
-    if isinstance(kind, TypeDecorator):
-        kind = kind.impl_instance if hasattr(kind, "impl_instance") else kind.impl
     try:
-        found: type = kind.python_type
+        found: type = _plain_type(attribute).python_type
     except NotImplementedError:
         return None
     return None if found is object else found
@@ -148,10 +150,7 @@ def _range(
 
 def _comparable(attribute: Attribute) -> bool:
     # JSON, bytes and ciphertext have no equality that is the same everywhere.
-    kind = attribute.type
-    if isinstance(kind, TypeDecorator) and isinstance(kind.impl_instance, LargeBinary):
-        return False
-    return python_type(attribute) not in (dict, list, bytes)
+    return not isinstance(_plain_type(attribute), ARRAY | JSON | LargeBinary)
 
 
 def _checker(name: str, attribute: Attribute) -> Callable[[object], object]:

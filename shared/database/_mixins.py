@@ -11,13 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import Uuid
 from sqlalchemy.event import listens_for
-from sqlalchemy.orm import Mapped, declarative_mixin, declared_attr, mapped_column
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from shared.database._keys import new_key
 from shared.database._types import UtcDateTime, utc_now
 
 
-@declarative_mixin
 class UUIDKeyMixin:
     """A primary key that is there as soon as the object is, before any flush."""
 
@@ -36,7 +35,6 @@ def _give_key(target: Any, _: object, values: dict[str, Any]) -> None:
         target.id = new_key()
 
 
-@declarative_mixin
 class TimestampMixin:
     """When a row was made and last changed, by the clock of the service."""
 
@@ -48,7 +46,6 @@ class TimestampMixin:
     )
 
 
-@declarative_mixin
 class VersionMixin:
     """A number that each change raises: who changes an older state gets a 409.
 
@@ -64,7 +61,6 @@ class VersionMixin:
         return {"version_id_col": cls.version}
 
 
-@declarative_mixin
 class SoftDeleteMixin:
     """Rows that a repository hides instead of removing them."""
 

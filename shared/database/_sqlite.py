@@ -48,12 +48,18 @@ def tune_sqlite(engine: Engine, *, busy_timeout: float, memory: bool) -> None:
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    def on_release(connection: Any, record: Any, *_: object) -> None:
-        if record.info.pop(READ_ONLY, False):
+    def on_reset(connection: Any, connection_record: Any, reset_state: Any) -> None:
+        if not reset_state.asyncio_safe:
+            return  # nobody can be waited for; the pool throws the connection away
+        # A COMMIT that fails leaves its transaction, and the lock, where they were,
+        # while SQLAlchemy takes it for ended.
+        if getattr(connection, "driver_connection", connection).in_transaction:
+            connection.rollback()
+        if connection_record.info.pop(READ_ONLY, False):
             cursor = connection.cursor()
             cursor.execute("PRAGMA query_only = OFF")
             cursor.close()
 
     listen(engine, "connect", on_connect)
     listen(engine, "begin", on_begin)
-    listen(engine, "reset", on_release)
+    listen(engine, "reset", on_reset)

@@ -69,6 +69,7 @@ def compile_command(uv: str, lock: Lock, out: Path, extra: Sequence[str]) -> lis
         "--universal",
         "--python-version=3.11",
         "--generate-hashes",
+        "--no-strip-extras",  # rules_python wires a wheel by the extras that stand here
         "--no-emit-index-url",
         "--no-emit-find-links",
         "--annotation-style=line",

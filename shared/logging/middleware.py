@@ -24,6 +24,7 @@ from shared.logging import (
     parse_traceparent,
     trace_context_var,
 )
+from shared.logging._quick import QuickLine
 
 __all__ = ["Observer", "RequestLogMiddleware", "route_template"]
 
@@ -219,7 +220,11 @@ class _Exchange:
             line["disconnected"] = True
         if error is not None:
             line["error"] = type(error).__name__
-        _log.info("request" if scope["type"] == "http" else "websocket", extra=line)
+        (_request if scope["type"] == "http" else _websocket).log(line)
+
+
+_request = QuickLine(_log, "request", _Exchange.finish.__code__)
+_websocket = QuickLine(_log, "websocket", _Exchange.finish.__code__)
 
 
 def _new_id() -> bytes:

@@ -220,6 +220,28 @@ async def test_the_context_is_left_as_it_was() -> None:
     assert trace_context_var.get() is None
 
 
+async def test_a_record_factory_is_asked(lines: Lines) -> None:
+    """Who puts something on every record finds it on access lines as well."""
+    factory = logging.getLogRecordFactory()
+
+    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = factory(*args, **kwargs)
+        record.region = "eu"
+        return record
+
+    logging.setLogRecordFactory(make)
+    try:
+        await exchange(RequestLogMiddleware(hello), http())
+    finally:
+        logging.setLogRecordFactory(factory)
+    await exchange(RequestLogMiddleware(hello), http())
+
+    theirs, ours = lines.access()
+    assert (theirs["region"], theirs["funcName"]) == ("eu", "finish")
+    assert "region" not in ours
+    assert (ours["message"], ours["module"]) == (theirs["message"], "middleware")
+
+
 async def test_an_exception_before_the_answer(lines: Lines) -> None:
     """Status 500, and the server's own report of it still has the id."""
 

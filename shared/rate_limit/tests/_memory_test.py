@@ -117,6 +117,17 @@ def test_threads_share_it() -> None:
     assert (len(allowed), sum(allowed)) == (400, 100)
 
 
+async def test_a_refund_to_a_key_that_is_forgotten(clock: FakeClock) -> None:
+    """There is nothing to give back to."""
+    limiter = InMemoryRateLimiter(max_keys=1, clock=clock.monotonic)
+    decision = await limiter.acquire("a", [MINUTE], 3)
+    await limiter.acquire("b", [MINUTE])
+    await limiter.refund(decision)
+
+    assert (await limiter.peek("a", [MINUTE])).remaining == 3
+    assert len(limiter) == 1
+
+
 def test_a_limiter_without_places() -> None:
     """It could not count anything."""
     with pytest.raises(ValueError, match=r"max_keys must be at least 1 \(got 0\)"):

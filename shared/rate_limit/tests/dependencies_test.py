@@ -245,7 +245,7 @@ def test_a_refusal_is_a_security_event(
     assert record.levelno == logging.WARNING
     assert (facts["event"], facts["outcome"]) == ("rate_limited", "denied")
     assert (facts["actor"], facts["target"]) == ("ann", "GET /plain")
-    assert (facts["reason"], facts["cost"]) == ("burst", 1)
+    assert (facts["reason"], facts["data"]) == ("burst", {"cost": 1})
 
 
 def test_a_cost_of_the_route(client: TestClient) -> None:

@@ -245,3 +245,17 @@ async def test_a_key_that_holds_something_else(redis: Redis, prefix: str) -> Non
 
     with pytest.raises(RateLimitUnavailableException, match="can't be checked"):
         await limiter.acquire("a", [MINUTE])
+
+
+@pytest.mark.parametrize("prefix", ["", "a{b", "a}"])
+async def test_bad_prefixes(redis: Redis, prefix: str) -> None:
+    """A brace would be the hash tag, in place of the key's."""
+    with pytest.raises(ValueError, match="must be text, and without braces"):
+        RedisRateLimiter(redis, prefix=prefix)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan")])
+async def test_bad_timeouts(redis: Redis, seconds: float) -> None:
+    """Waiting has an end, and a beginning."""
+    with pytest.raises(ValueError, match="The timeout must be positive seconds"):
+        RedisRateLimiter(redis, prefix="test:", timeout=seconds)

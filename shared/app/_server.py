@@ -12,6 +12,7 @@ Private: used by ``shared.app`` only.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import math
 import os
@@ -74,7 +75,10 @@ class Server(uvicorn.Server):
             self.should_exit = True
             return
         self._stopping = True
-        self._loop.call_soon_threadsafe(self._begin, signal.Signals(sig).name)
+        # A signal comes in the middle of anything, a request with its ids for one.
+        self._loop.call_soon_threadsafe(
+            self._begin, signal.Signals(sig).name, context=contextvars.Context()
+        )
 
     def _begin(self, name: str) -> None:
         _log.info("%s: stopping", name)

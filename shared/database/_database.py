@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager, contextmanager
 from json import dumps
 from math import ceil
 from typing import Any, Final, Literal, TypeVar
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet, ref
 
-from sqlalchemy import text
+from sqlalchemy import Dialect, text
 from sqlalchemy.engine import Engine, create_engine
 from sqlalchemy.event import listen
 from sqlalchemy.exc import DisconnectionError
@@ -37,6 +37,15 @@ T = TypeVar("T")
 IsolationLevel = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 
 _alive: Final[WeakSet[Database]] = WeakSet()
+
+# Column types are told the dialect, of which each of our engines has its own.
+_by_dialect: Final[WeakKeyDictionary[Dialect, ref[Database]]] = WeakKeyDictionary()
+# Closed is closed: who uses a session after its block learns it, where SQLAlchemy would
+# begin a transaction that nobody commits.
+_SESSION_OPTIONS: Final[dict[str, Any]] = {
+    "expire_on_commit": False,
+    "close_resets_only": False,
+}
 
 
 def _to_json(value: object) -> str:
@@ -120,7 +129,7 @@ class Database:
         engine = self._async_variant(read_only, isolation_level)
         # Its __aexit__ closes under a shield, and closing rolls back.
         async with AsyncSession(
-            engine, expire_on_commit=False, sync_session_class=KernelSession
+            engine, sync_session_class=KernelSession, **_SESSION_OPTIONS
         ) as session:
             yield session
             await session.commit()
@@ -131,7 +140,7 @@ class Database:
     ) -> Iterator[Session]:
         """The same for code without ``async``."""
         engine = self._sync_variant(read_only, isolation_level)
-        with KernelSession(engine, expire_on_commit=False) as session:
+        with KernelSession(engine, **_SESSION_OPTIONS) as session:
             yield session
             session.commit()
 
@@ -329,6 +338,7 @@ class Database:
         return settings
 
     def _prepare(self, engine: Engine) -> None:
+        _by_dialect[engine.dialect] = ref(self)
         translate_errors(engine)
         if self.dialect == "sqlite":
             memory = self._target.memory
@@ -339,6 +349,12 @@ class Database:
                 self._anchor = sqlite3.connect(
                     memory, uri=True, check_same_thread=False
                 )
+
+
+def database_of(dialect: Dialect) -> Database | None:
+    """The database whose engine a dialect belongs to."""
+    found = _by_dialect.get(dialect)
+    return found() if found else None
 
 
 def _refuse_closed(connection: Any, *_: object) -> None:

@@ -298,6 +298,8 @@ def translate_errors(engine: Engine) -> None:
     def handle(context: ExceptionContext) -> None:
         if context.is_pre_ping:
             return  # the pool wants to see it, and connects again
+        if not isinstance(context.original_exception, Exception):
+            return  # cancelled, or the program ends: that is no error of the database
         ours = translate(
             context.sqlalchemy_exception or context.original_exception,
             lost=context.is_disconnect,

@@ -11,12 +11,11 @@ The transaction is committed when the endpoint has returned and *before* the rep
 leaves, so a commit that fails becomes an error reply. Any exception that leaves the
 endpoint, an ``HTTPException`` too, rolls back; returning an error response commits.
 
-What runs after the reply has begun has no session of the request any more: the
-generator behind a ``StreamingResponse``, and background tasks, open one of their own
-with ``async with database.session():``.
-
-A generator dependency of yours that takes the session must be ``Depends(...,
-scope="function")`` itself, or FastAPI refuses it when the route is declared.
+What runs after that has no session of the request any more, and using it raises: the
+generator behind a ``StreamingResponse``, background tasks, and what a generator
+dependency of yours does behind its ``yield``, unless that is declared with
+``Depends(..., scope="function")`` too. They open a session of their own with
+``async with database.session():``.
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator

@@ -10,6 +10,7 @@ from shared.testing.databases import postgresql_database
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
+    """One database for all tests, which make and drop its tables."""
     with postgresql_database() as url:
         yield url
 

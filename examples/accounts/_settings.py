@@ -1,39 +1,29 @@
-"""What the environment decides about a start."""
+"""What the environment decides about a start, beside what every service has."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import Annotated
 
+from pydantic import AfterValidator, Field, SecretStr
+
+from shared.config import DatabaseConfig, Env, ServiceConfig
 from shared.validation import validate_password_complexity
 
-_MIN_SECRET_BYTES = 32  # of HS256, RFC 7518 section 3.2
+
+def _strong(password: SecretStr | None) -> SecretStr | None:
+    if password is not None:
+        validate_password_complexity(password.get_secret_value())
+    return password
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Two optional secrets, absent from the repr."""
+class Settings(ServiceConfig):
+    """``ACCOUNTS_SECRET_KEY``, ``ACCOUNTS_DATABASE_URL`` and the rest, and one more."""
 
-    secret: str | None = field(default=None, repr=False)
-    admin_password: str | None = field(default=None, repr=False)
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Read ACCOUNTS_SECRET and ACCOUNTS_ADMIN_PASSWORD; empty counts as unset.
-
-        Raises:
-            ValueError: One is too weak. It says which and why, and not its value.
-        """
-        secret = environment.get("ACCOUNTS_SECRET") or None
-        if secret is not None and len(secret.encode()) < _MIN_SECRET_BYTES:
-            raise ValueError(
-                f"ACCOUNTS_SECRET must be {_MIN_SECRET_BYTES} bytes or more "
-                "(value hidden)."
-            )
-        password = environment.get("ACCOUNTS_ADMIN_PASSWORD") or None
-        if password is not None:
-            try:
-                validate_password_complexity(password)
-            except ValueError as error:
-                raise ValueError(f"ACCOUNTS_ADMIN_PASSWORD: {error}") from error
-        return cls(secret=secret, admin_password=password)
+    # In memory, gone with the process, unless a URL is given.
+    database: DatabaseConfig = DatabaseConfig(url="sqlite://")
+    admin_password: Annotated[
+        SecretStr | None,
+        AfterValidator(_strong),
+        Env("ADMIN_PASSWORD"),
+        Field(description="Makes the account of the administrator."),
+    ] = None

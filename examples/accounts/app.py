@@ -1,29 +1,31 @@
-"""Accounts on the six packages of the kernel: register, log in, profile, admin list.
+"""Accounts on the kernel: register, log in, profile, admin list.
 
-`bootstrap` builds the application and everything in it; nothing happens at import.
+`bootstrap` builds the service and everything in it; nothing happens at import.
 """
 
-import contextlib
+import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Query, status
+from fastapi import APIRouter, Depends, Query, status
 from fastapi.security import OAuth2PasswordRequestForm
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from examples.accounts._passwords import hash_password, verify_password
 from examples.accounts._settings import Settings
-from examples.accounts._store import User, UserStore
+from examples.accounts._users import User, UserRepository
+from shared.app import Service, create_service
+from shared.app.database import add_database
 from shared.auth import KeyRing, TokenPayload, TokenPolicy, create_access_token
-from shared.auth.dependencies import (
-    configure_auth,
-    ensure_auth_configured,
-    get_current_user,
-    require_role,
-)
-from shared.dtos.common import Page, PageQuery, StatusResponse, decode_cursor
+from shared.auth.dependencies import get_current_user, require_role
+from shared.crypto import hash_password, verify_password
+from shared.database import Base, Database
+from shared.database.dependencies import get_db_dependency
+from shared.dtos.common import Page, PageQuery
 from shared.dtos.user import (
     TokenResponseDTO,
     UserCreateDTO,
@@ -36,19 +38,27 @@ from shared.errors import (
     ConflictException,
     NotFoundException,
     PermissionDeniedException,
+    RateLimitExceededException,
     ValidationException,
     responses_for,
 )
-from shared.errors.handlers import register_exception_handlers
 from shared.events import BaseEvent, UserRegisteredEvent, UserRegisteredPayload
-from shared.logging.middleware import RequestLogMiddleware
+from shared.logging import SecurityEvent, log_security_event
+from shared.rate_limit import InMemoryRateLimiter, RateLimitPolicy
+from shared.rate_limit.dependencies import (
+    client_address,
+    configure_rate_limits,
+    rate_limit,
+)
 
 ADMIN_EMAIL = "admin@example.com"
-TOKEN_LIFETIME = timedelta(hours=1)
+LOG_INS = RateLimitPolicy("log-in", limit=10, window=60)
 
 Clock = Callable[[], datetime]
 Emit = Callable[[BaseEvent[Any]], None]
 CurrentUser = Annotated[TokenPayload, Depends(get_current_user)]
+
+_log = logging.getLogger("accounts")
 
 
 def utc_now() -> datetime:
@@ -56,83 +66,110 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def bootstrap(settings: Settings, *, emit: Emit, now: Clock = utc_now) -> FastAPI:
+def bootstrap(config: Settings, *, emit: Emit, now: Clock = utc_now) -> Service:
     """Build the service.
 
     Args:
-        settings: What the start decides.
+        config: What the start decides.
         emit: Takes each event; a message broker's publish in a real service.
         now: The clock, of the accounts and of the tokens.
     """
-    keys = KeyRing.from_secret(settings.secret or secrets.token_urlsafe(48))
+    secret = config.security.secret_key
+    keys = KeyRing.from_secret(
+        secret.get_secret_value() if secret else secrets.token_urlsafe(48)
+    )
     policy = TokenPolicy(issuer="accounts", audience="accounts", now=now)
-    store = UserStore()
-    if settings.admin_password:
-        _register_admin(store, settings.admin_password, now=now())
+    service = create_service(
+        "accounts",
+        config,
+        description="Register, log in, profile, admin-only list.",
+        keys=keys,
+        policy=policy,
+    )
+    if secret is None:
+        _log.warning("ACCOUNTS_SECRET_KEY is not set: tokens end with this process")
+    configure_rate_limits(
+        service.app,
+        InMemoryRateLimiter(),
+        on_decision=service.metrics.count_rate_limit,
+    )
+    database = add_database(
+        service, Database(config.database, service_name=config.service_name)
+    )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        ensure_auth_configured(app)
+    @asynccontextmanager
+    async def tables() -> AsyncIterator[None]:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        if config.admin_password is None:
+            _log.warning("ADMIN_PASSWORD is not set: there is no %s", ADMIN_EMAIL)
+        else:
+            password = config.admin_password.get_secret_value()
+            await _ensure_admin(database, password, now=now())
         yield
 
-    app = FastAPI(
-        title="Accounts",
-        summary="Register, log in, profile, admin-only list. Everything in memory.",
-        version="0.1.0",
-        lifespan=lifespan,
+    service.add_resource("tables", tables)
+    lifetime = timedelta(minutes=config.security.access_token_expire_minutes)
+    service.app.include_router(
+        _log_in(database, keys=keys, policy=policy, lifetime=lifetime)
     )
-    configure_auth(app, keys=keys, policy=policy, realm="accounts")
-    register_exception_handlers(app)
-    app.add_middleware(RequestLogMiddleware, quiet_paths={"/health"})
-    app.include_router(_health())
-    app.include_router(_log_in(store, keys=keys, policy=policy))
-    app.include_router(_users(store, emit=emit, now=now))
-    return app
+    service.app.include_router(_users(database, emit=emit, now=now))
+    return service
 
 
-def _health() -> APIRouter:
-    router = APIRouter()
-
-    @router.get("/health")
-    async def health() -> StatusResponse:
-        return StatusResponse(status="ok")
-
-    return router
-
-
-def _log_in(store: UserStore, *, keys: KeyRing, policy: TokenPolicy) -> APIRouter:
+def _log_in(
+    database: Database, *, keys: KeyRing, policy: TokenPolicy, lifetime: timedelta
+) -> APIRouter:
     router = APIRouter()
     # Compared with when nobody has the address, so that the time does not tell.
     nobody = hash_password(secrets.token_urlsafe())
 
-    # Plain `def`: scrypt runs in the thread pool, not in the event loop.
     @router.post(
         "/auth/token",
-        responses=responses_for(AuthenticationException, BadRequestException),
+        dependencies=[Depends(rate_limit(LOG_INS, key=client_address))],
+        responses=responses_for(
+            AuthenticationException, BadRequestException, RateLimitExceededException
+        ),
         tags=["auth"],
     )
-    def log_in(
+    async def log_in(
         form: Annotated[OAuth2PasswordRequestForm, Depends()],
     ) -> TokenResponseDTO:
         """Exchange e-mail address (as `username`) and password for a bearer token."""
-        user = store.find_by_email(form.username)
+        # Closed before the hash is made: no connection waits for a processor.
+        async with database.session(read_only=True) as session:
+            user = await UserRepository(session).with_email(form.username)
         stored = user.password_hash if user else nobody
-        if not verify_password(form.password, stored) or user is None:
+        right = await asyncio.to_thread(verify_password, form.password, stored)
+        actor = str(user.id) if user else None
+        if not right or user is None:
+            log_security_event(
+                SecurityEvent.LOG_IN, outcome="failure", target=actor, reason="password"
+            )
             raise AuthenticationException("Wrong e-mail address or password.")
+        log_security_event(SecurityEvent.LOG_IN, outcome="success", actor=actor)
         token = create_access_token(
             str(user.id),
             keys=keys,
             policy=policy,
             roles=user.roles,
-            expires_in=TOKEN_LIFETIME,
+            expires_in=lifetime,
         )
         return TokenResponseDTO(access_token=token)
 
     return router
 
 
-def _users(store: UserStore, *, emit: Emit, now: Clock) -> APIRouter:
+def _users(database: Database, *, emit: Emit, now: Clock) -> APIRouter:
     router = APIRouter(prefix="/users", tags=["users"])
+    session_of_request = Depends(get_db_dependency(database))
+
+    async def repository(
+        session: Annotated[AsyncSession, session_of_request],
+    ) -> UserRepository:
+        return UserRepository(session)
+
+    Users = Annotated[UserRepository, Depends(repository)]  # noqa: N806  # a type
 
     @router.post(
         "",
@@ -141,16 +178,18 @@ def _users(store: UserStore, *, emit: Emit, now: Clock) -> APIRouter:
             BadRequestException, ConflictException, ValidationException
         ),
     )
-    def register(body: UserCreateDTO) -> UserResponseDTO:
+    async def register(body: UserCreateDTO) -> UserResponseDTO:
         """Register. The address must be new."""
         moment = now()
         user = User(
             email=body.email,
-            password_hash=hash_password(body.password),
+            password_hash=await asyncio.to_thread(hash_password, body.password),
             created_at=moment,
             updated_at=moment,
         )
-        store.add(user)
+        async with database.session() as session:
+            await UserRepository(session).add(user)
+        # The account is there now, so nobody hears of one that is not.
         emit(
             UserRegisteredEvent(
                 payload=UserRegisteredPayload(
@@ -163,9 +202,9 @@ def _users(store: UserStore, *, emit: Emit, now: Clock) -> APIRouter:
         return UserResponseDTO.model_validate(user)
 
     @router.get("/me", responses=responses_for(AuthenticationException))
-    async def profile(caller: CurrentUser) -> UserResponseDTO:
+    async def profile(caller: CurrentUser, users: Users) -> UserResponseDTO:
         """Return the caller's own profile."""
-        return UserResponseDTO.model_validate(_account_of(caller, store))
+        return UserResponseDTO.model_validate(await _account_of(caller, users))
 
     @router.patch(
         "/me",
@@ -176,10 +215,12 @@ def _users(store: UserStore, *, emit: Emit, now: Clock) -> APIRouter:
             ValidationException,
         ),
     )
-    async def update(body: UserUpdateDTO, caller: CurrentUser) -> UserResponseDTO:
+    async def update(
+        body: UserUpdateDTO, caller: CurrentUser, users: Users
+    ) -> UserResponseDTO:
         """Change what is sent; null clears, what is absent stays."""
-        user = _account_of(caller, store)
-        changed = store.update(user.id, now=now(), **body.changes())
+        user = await _account_of(caller, users)
+        changed = await users.change(user, now=now(), **body.changes())
         return UserResponseDTO.model_validate(changed)
 
     @router.get(
@@ -192,40 +233,33 @@ def _users(store: UserStore, *, emit: Emit, now: Clock) -> APIRouter:
             ValidationException,
         ),
     )
-    async def users(query: Annotated[PageQuery, Query()]) -> Page[UserResponseDTO]:
+    async def accounts(
+        query: Annotated[PageQuery, Query()], users: Users
+    ) -> Page[UserResponseDTO]:
         """Return all accounts, oldest first. Admins only."""
-        rows = store.page(after=_position(query.cursor), size=query.limit + 1)
-        return Page[UserResponseDTO].of(
-            rows, limit=query.limit, position=lambda user: {"id": str(user.id)}
-        )
+        page = await users.list(limit=query.limit, cursor=query.cursor)
+        return Page[UserResponseDTO].model_validate(page, from_attributes=True)
 
     return router
 
 
-def _account_of(caller: TokenPayload, store: UserStore) -> User:
+async def _account_of(caller: TokenPayload, users: UserRepository) -> User:
     try:
-        return store.get(UUID(caller.sub))
+        return await users.get(UUID(caller.sub))
     except (ValueError, NotFoundException) as error:
         # A good token of an account that is gone, as after a restart with one secret.
         raise AuthenticationException("The account no longer exists.") from error
 
 
-def _position(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(str(decode_cursor(cursor)["id"]))
-    except (KeyError, ValueError) as error:
-        raise BadRequestException("The cursor is not one of this list.") from error
-
-
-def _register_admin(store: UserStore, password: str, *, now: datetime) -> None:
-    store.add(
-        User(
-            email=ADMIN_EMAIL,
-            password_hash=hash_password(password),
-            roles=("admin",),
-            created_at=now,
-            updated_at=now,
-        )
+async def _ensure_admin(database: Database, password: str, *, now: datetime) -> None:
+    admin = User(
+        email=ADMIN_EMAIL,
+        password_hash=await asyncio.to_thread(hash_password, password),
+        roles=["admin"],
+        created_at=now,
+        updated_at=now,
     )
+    async with database.session() as session:
+        users = UserRepository(session)
+        if await users.with_email(ADMIN_EMAIL) is None:
+            await users.add(admin)

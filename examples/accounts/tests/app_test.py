@@ -1,42 +1,38 @@
 from __future__ import annotations
 
-import hashlib
-import os
-import threading
-import time
+import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from examples.accounts._passwords import hash_password
 from examples.accounts._settings import Settings
-from examples.accounts._store import User, UserStore
-from examples.accounts.app import ADMIN_EMAIL, bootstrap
+from examples.accounts.app import ADMIN_EMAIL, LOG_INS, bootstrap
+from shared.config import ConfigurationError, load_config
 from shared.events import BaseEvent, UserRegisteredEvent
+from shared.testing import FakeClock, captured_logs, is_problem
 
 PASSWORD = "Correct-Horse-9"
 ADMIN_PASSWORD = "Admins-Only-2026"
 
 
-class Clock:
-    """Stands still until it is moved."""
+SECRET = {"ACCOUNTS_SECRET_KEY": "s" * 32}
 
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 1, 1, tzinfo=UTC)
 
-    def __call__(self) -> datetime:
-        return self.moment
+def settings(**environ: str) -> Settings:
+    """As the environment would give them, and nothing from this machine."""
+    return load_config(
+        "accounts", Settings, environ=environ, env_file=None, secrets_dir=None
+    )
 
 
 class Accounts:
     """The service, called as a user would."""
 
-    def __init__(self, client: TestClient, clock: Clock) -> None:
+    def __init__(self, client: TestClient, clock: FakeClock) -> None:
         self.client, self.clock = client, clock
         self.events: list[BaseEvent[Any]] = []
 
@@ -56,14 +52,14 @@ class Accounts:
 @pytest.fixture
 def accounts() -> Iterator[Accounts]:
     """The service with an admin, a clock that stands, and its events kept."""
-    clock = Clock()
+    clock = FakeClock()
     events: list[BaseEvent[Any]] = []
-    settings = Settings(secret="s" * 32, admin_password=ADMIN_PASSWORD)
-    app = bootstrap(settings, emit=events.append, now=clock)
-    with TestClient(app) as client:
-        service = Accounts(client, clock)
-        service.events = events
-        yield service
+    config = settings(**SECRET, ADMIN_PASSWORD=ADMIN_PASSWORD)
+    service = bootstrap(config, emit=events.append, now=clock)
+    with TestClient(service.app) as client:
+        accounts = Accounts(client, clock)
+        accounts.events = events
+        yield accounts
 
 
 def test_a_registration_shows_everything_but_the_password(accounts: Accounts) -> None:
@@ -73,7 +69,7 @@ def test_a_registration_shows_everything_but_the_password(accounts: Accounts) ->
     assert reply.status_code == 201
     assert PASSWORD not in reply.text
     assert reply.json()["email"] == "ada@example.com"
-    assert reply.json()["created_at"] == "2026-01-01T00:00:00Z"
+    assert reply.json()["created_at"] == "2026-01-01T12:00:00Z"
     assert reply.json()["credit_balance"] == 0
 
 
@@ -98,7 +94,7 @@ def test_an_address_is_registered_once_whatever_its_case(accounts: Accounts) -> 
 
     reply = accounts.register("ADA@example.com")
 
-    assert (reply.status_code, reply.json()["code"]) == (409, "conflict")
+    assert (reply.status_code, reply.json()["code"]) == (409, "duplicate")
     assert len(accounts.events) == 1
 
 
@@ -147,68 +143,13 @@ def test_a_password_that_utf8_cannot_hold_is_a_wrong_one(
     assert (reply.status_code, reply.json()["code"]) == (401, "authentication_failed")
 
 
-def test_hashing_takes_no_more_memory_for_more_callers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A burst of log-ins waits; no more hashes are made at once than CPUs make."""
-    lock = threading.Lock()
-    busy: list[int] = []
-    most = 0
-
-    def slow_scrypt(password: bytes, **options: Any) -> bytes:
-        nonlocal most
-        with lock:
-            busy.append(1)
-            most = max(most, len(busy))
-        time.sleep(0.01)
-        with lock:
-            busy.pop()
-        return b""
-
-    monkeypatch.setattr(hashlib, "scrypt", slow_scrypt)
-    callers = (os.cpu_count() or 1) * 4
-    with ThreadPoolExecutor(callers) as pool:
-        hashes = list(pool.map(hash_password, ["x"] * callers))
-
-    assert len(hashes) == callers
-    assert most <= (os.cpu_count() or 1)
-
-
-def test_a_long_address_is_folded_once_not_once_for_each_account() -> None:
-    """A search costs as much as the address is long, however many accounts exist."""
-    folded: list[str] = []
-
-    class Spy(str):
-        def casefold(self) -> str:
-            folded.append(self)
-            return super().casefold()
-
-    store = UserStore()
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    for number in range(20):
-        store.add(
-            User(
-                email=f"U{number}@example.com",
-                password_hash="",
-                created_at=moment,
-                updated_at=moment,
-            )
-        )
-
-    found = store.find_by_email(Spy("u19@EXAMPLE.com"))
-
-    assert found is not None
-    assert found.email == "U19@example.com"
-    assert len(folded) == 1
-
-
 def test_a_token_opens_the_profile_until_it_expires(accounts: Accounts) -> None:
     """The hour is counted by the injected clock."""
     accounts.register("ada@example.com")
     bearer = accounts.bearer("ada@example.com")
 
     before = accounts.client.get("/users/me", headers=bearer)
-    accounts.clock.moment += timedelta(hours=1)
+    accounts.clock.advance(timedelta(hours=1))
     after = accounts.client.get("/users/me", headers=bearer)
 
     assert before.json()["email"] == "ada@example.com"
@@ -283,10 +224,11 @@ def test_a_token_of_an_account_that_is_gone_is_refused(accounts: Accounts) -> No
     """The secret may outlive the memory: that is a 401, not a 500."""
     accounts.register("ada@example.com")
     bearer = accounts.bearer("ada@example.com")
-    settings = Settings(secret="s" * 32)
-    restarted = bootstrap(settings, emit=accounts.events.append, now=accounts.clock)
+    restarted = bootstrap(
+        settings(**SECRET), emit=accounts.events.append, now=accounts.clock
+    )
 
-    with TestClient(restarted) as client:
+    with TestClient(restarted.app) as client:
         reply = client.get("/users/me", headers=bearer)
 
     assert (reply.status_code, reply.json()["code"]) == (401, "authentication_failed")
@@ -313,18 +255,63 @@ def test_the_documentation_shows_that_a_body_may_be_unreadable(
     assert all("400" in responses for responses in shown)
 
 
+def test_log_ins_from_one_address_are_limited(accounts: Accounts) -> None:
+    """Guessing passwords, and keeping the processors busy with hashes, has an end."""
+    replies = [accounts.log_in("ada@example.com") for _ in range(LOG_INS.limit + 1)]
+
+    assert [reply.status_code for reply in replies[:-1]] == [401] * LOG_INS.limit
+    assert replies[-1] == is_problem(status=429, code="rate_limit_exceeded")
+    assert int(replies[-1].headers["retry-after"]) >= 1
+
+
+def test_log_ins_are_security_events(accounts: Accounts) -> None:
+    """Who got in, who did not, and never with which password."""
+    user = accounts.register("ada@example.com").json()
+    with captured_logs("shared.security") as logs:
+        accounts.log_in("ada@example.com")
+        accounts.log_in("ada@example.com", "Wrong-Horse-99")
+
+    shown = [(line["outcome"], line["actor"], line["target"]) for line in logs]
+    assert shown == [("success", user["id"], None), ("failure", None, user["id"])]
+    assert "Horse" not in str(logs)
+
+
+def test_accounts_outlive_the_process_where_a_url_says_so(tmp_path: Any) -> None:
+    """In memory is the default, not the limit."""
+    environ = {**SECRET, "DATABASE_URL": f"sqlite:///{tmp_path}/accounts.db"}
+    for status in (201, 409):
+        service = bootstrap(settings(**environ), emit=lambda _: None)
+        with TestClient(service.app) as client:
+            reply = Accounts(client, FakeClock()).register("ada@example.com")
+
+        assert reply.status_code == status
+
+
+def test_a_start_without_secret_or_admin_says_so() -> None:
+    """Both are fine at home, and a surprise elsewhere."""
+    with captured_logs("accounts", level=logging.WARNING) as logs:
+        service = bootstrap(settings(), emit=lambda _: None)
+        with TestClient(service.app):
+            pass
+
+    assert [message.partition(" ")[0] for message in logs.messages] == [
+        "ACCOUNTS_SECRET_KEY",
+        "ADMIN_PASSWORD",
+    ]
+
+
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"ACCOUNTS_SECRET": "short-secret"}, "ACCOUNTS_SECRET must be 32 bytes"),
-        ({"ACCOUNTS_ADMIN_PASSWORD": "simple-one"}, "ACCOUNTS_ADMIN_PASSWORD: "),
+        ({"ACCOUNTS_SECRET_KEY": "short-secret"}, "ACCOUNTS_SECRET_KEY.* 32 or more"),
+        ({"ADMIN_PASSWORD": "simple-one"}, "ADMIN_PASSWORD"),
     ],
 )
 def test_a_weak_setting_is_named_and_hidden(
     environment: dict[str, str], message: str
 ) -> None:
     """The message helps, and can be pasted into a ticket."""
-    with pytest.raises(ValueError, match=message) as caught:
-        Settings.from_environment(environment)
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        settings(**environment)
 
     assert not any(value in str(caught.value) for value in environment.values())

@@ -5,13 +5,15 @@ Private: import these names from ``shared.rate_limit``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.rate_limit._policy import RateLimitPolicy
 
+# Named tuples, since every request makes some: a frozen dataclass takes four times as
+# long.
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+
+class Standing(NamedTuple):
     """Where a key stands with one policy, after the decision.
 
     Attributes:
@@ -28,9 +30,8 @@ class Standing:
     retry_after: float
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether the cost was taken from all policies, or from none.
+class Decision(NamedTuple):
+    """Whether the cost was taken from all policies, or from none. True if it was.
 
     Attributes:
         allowed: Whether it fits, and so was taken (``peek`` takes nothing).
@@ -46,6 +47,9 @@ class Decision:
     cost: int
     standings: tuple[Standing, ...]
     decided_at: int
+
+    def __bool__(self) -> bool:
+        return self.allowed
 
     @property
     def policies(self) -> tuple[RateLimitPolicy, ...]:

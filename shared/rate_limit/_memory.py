@@ -83,7 +83,7 @@ class InMemoryRateLimiter:
             for policy in decision.policies:
                 count = self._known(decision.key, policy)
                 if count is not None:
-                    count.give_back(units, decision.decided_at, policy)
+                    count.give_back(units, decision.decided_at)
 
     def _decide(
         self, key: str, policies: Sequence[RateLimitPolicy], cost: int, *, take: bool
@@ -91,47 +91,50 @@ class InMemoryRateLimiter:
         check_question(key, policies, cost)
         with self._lock:
             now = round(self._clock() * MICROSECONDS)
-            counts = [self._count(key, policy, now) for policy in policies]
-            asked = list(zip(policies, counts, strict=True))
-            waits = [count.wait(cost, policy, now) for policy, count in asked]
-            allowed = not any(waits)
+            allowed = True
+            asked = []
+            for policy in policies:
+                count = self._known(key, policy)
+                if count is None:
+                    count = _Count(policy.window)
+                else:
+                    count.forget(now)
+                wait = 0.0
+                if count.total + cost > policy.limit:
+                    wait = count.wait(count.total + cost - policy.limit, now)
+                    allowed = False
+                asked.append((policy, count, wait))
             if take and allowed and cost:
-                for policy, count in asked:
-                    count.take(cost, policy, now)
+                for policy, count, _ in asked:
+                    count.take(cost, now)
                     self._remember(key, policy, count, now)
-            return Decision(
-                allowed,
-                key,
-                cost,
-                tuple(
-                    Standing(
-                        policy,
-                        max(0, policy.limit - count.total),
-                        count.reset(policy, now),
-                        wait,
-                    )
-                    for (policy, count), wait in zip(asked, waits, strict=True)
-                ),
-                now,
-            )
+            standings = [
+                Standing(
+                    policy,
+                    # The limit may have been lowered.
+                    policy.limit - count.total if count.total < policy.limit else 0,
+                    count.reset(now),
+                    wait,
+                )
+                for policy, count, wait in asked
+            ]
+            return Decision(allowed, key, cost, tuple(standings), now)
 
     def _known(self, key: str, policy: RateLimitPolicy) -> _Count | None:
         table = self._tables.get(policy.window)
         return None if table is None else table.get((key, policy.name))
 
-    def _count(self, key: str, policy: RateLimitPolicy, now: int) -> _Count:
-        count = self._known(key, policy)
-        if count is None:
-            return _Count()
-        count.forget(policy, now)
-        return count
-
     def _remember(
         self, key: str, policy: RateLimitPolicy, count: _Count, now: int
     ) -> None:
-        table = self._tables.setdefault(policy.window, OrderedDict())
-        table[key, policy.name] = count
-        table.move_to_end((key, policy.name))
+        table = self._tables.get(policy.window)
+        if table is None:
+            table = self._tables[policy.window] = OrderedDict()
+        name = (key, policy.name)
+        if name in table:
+            table.move_to_end(name)
+            return
+        table[name] = count
         for _ in range(_SWEEP):
             if _first(table).gone_at > now:
                 break
@@ -156,66 +159,58 @@ class InMemoryRateLimiter:
 class _Count:
     """What one key has taken under one policy: a log, merged by part of the window."""
 
-    __slots__ = ("entries", "gone_at", "total")
+    __slots__ = ("entries", "gone_at", "part", "total", "window")
 
-    def __init__(self) -> None:
-        # [moment of the last unit, units], oldest first
+    def __init__(self, window: int) -> None:
+        # [moment of the last unit, units], oldest first; all times in microseconds
         self.entries: deque[list[int]] = deque()
         self.total = 0
         self.gone_at = 0
+        self.window = window * MICROSECONDS
+        self.part = self.window // PARTS
 
-    def forget(self, policy: RateLimitPolicy, now: int) -> None:
+    def forget(self, now: int) -> None:
         """Drop what has left the window."""
         entries = self.entries
-        gone = now - policy.window * MICROSECONDS
+        gone = now - self.window
         while entries and entries[0][0] <= gone:
             self.total -= entries.popleft()[1]
 
-    def wait(self, cost: int, policy: RateLimitPolicy, now: int) -> float:
-        """Seconds until *cost* fits; 0 if it does."""
-        excess = self.total + cost - policy.limit
-        if excess <= 0:
-            return 0.0
+    def wait(self, excess: int, now: int) -> float:
+        """Seconds until so many units have come back."""
         for moment, units in self.entries:
             excess -= units
             if excess <= 0:
-                return (moment + policy.window * MICROSECONDS - now) / MICROSECONDS
+                return (moment + self.window - now) / MICROSECONDS
         return inf
 
-    def reset(self, policy: RateLimitPolicy, now: int) -> float:
+    def reset(self, now: int) -> float:
         """Seconds until the oldest units come back."""
         if not self.entries:
             return 0.0
-        moment = self.entries[0][0]
-        return (moment + policy.window * MICROSECONDS - now) / MICROSECONDS
+        return (self.entries[0][0] + self.window - now) / MICROSECONDS
 
-    def take(self, cost: int, policy: RateLimitPolicy, now: int) -> None:
+    def take(self, cost: int, now: int) -> None:
         """Add *cost* to the current part of the window."""
-        part = _part(policy)
         entries = self.entries
-        if entries and entries[-1][0] // part == now // part:
+        if entries and entries[-1][0] // self.part == now // self.part:
             entries[-1][0] = now
             entries[-1][1] += cost
         else:
             entries.append([now, cost])
         self.total += cost
-        self.gone_at = now + policy.window * MICROSECONDS
+        self.gone_at = now + self.window
 
-    def give_back(self, units: int, moment: int, policy: RateLimitPolicy) -> None:
+    def give_back(self, units: int, moment: int) -> None:
         """Take *units* out of the part of *moment*, if it is still here."""
-        part = _part(policy)
         for entry in self.entries:
-            if entry[0] // part == moment // part:
+            if entry[0] // self.part == moment // self.part:
                 back = min(units, entry[1])
                 entry[1] -= back
                 self.total -= back
                 if not entry[1]:
                     self.entries.remove(entry)
                 return
-
-
-def _part(policy: RateLimitPolicy) -> int:
-    return policy.window * MICROSECONDS // PARTS
 
 
 _Table = OrderedDict[tuple[str, str], _Count]

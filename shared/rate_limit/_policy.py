@@ -66,8 +66,10 @@ def check_policies(policies: Sequence[RateLimitPolicy]) -> None:
     """Raise ValueError unless there is a policy, and no name stands twice."""
     if not policies:
         raise ValueError("A rate limit needs a policy.")
-    if len(policies) > 1 and len({policy.name for policy in policies}) < len(policies):
-        names = [policy.name for policy in policies]
+    if len(policies) == 1:
+        return
+    names = [policy.name for policy in policies]
+    if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"The policies of one rate limit name {twice!r} twice.")
 

@@ -265,8 +265,10 @@ class _RateLimitFields:
 
         async def send_with_fields(message: Message) -> None:
             if seen and message["type"] == "http.response.start":
-                decisions = (reservation.decision for reservation in seen)
-                fields = rate_limit_fields(*filter(None, decisions))
+                decisions = [
+                    held.decision for held in seen if held.decision is not None
+                ]
+                fields = rate_limit_fields(*decisions)
                 MutableHeaders(scope=message).update(fields)
             await send(message)
 

@@ -168,6 +168,7 @@ class RateLimiterContract:
         answers = [await backend.limiter.acquire(key, [BURST]) for _ in range(6)]
 
         assert [answer.allowed for answer in answers] == [True] * 5 + [False]
+        assert [bool(answer) for answer in answers] == [True] * 5 + [False]
         assert [answer.remaining for answer in answers] == [4, 3, 2, 1, 0, 0]
 
     async def test_a_refusal_says_when_to_come_back(

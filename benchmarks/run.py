@@ -23,6 +23,7 @@ TOPICS = {
     "log_line": "a JSON log line",
     "token_verification": "an access token",
     "event_codec": "an event, encoded and decoded",
+    "breaker_retry": "a call through a circuit breaker or a retry",
     "request_overhead": "what errors, correlation, log and tokens cost a request",
     "import_time": "importing each target",
     "bazel_builds": "bazel test: nothing changed, one leaf changed",

@@ -134,6 +134,7 @@ class CircuitBreaker:
         self._period = _Period(0, clock())
         # The period while closed, else None: the one thing that most calls look at.
         self._closed: _Period | None = self._period
+        self._first = self._period
         self._changes: deque[tuple[BreakerState, BreakerState]] = deque()
         self._telling = Lock()
 
@@ -164,9 +165,7 @@ class CircuitBreaker:
             self._settle(period, error)
             raise
         if result.__class__ is CoroutineType:
-            # Nothing has run yet: the coroutine is admitted when it is awaited.
-            self._withdraw(period)
-            return cast("_R", self._awaited(cast("Coroutine[Any, Any, Any]", result)))
+            return self._later(period, result)
         if period.failures:
             self._settle(period, None)
         return result
@@ -193,7 +192,12 @@ class CircuitBreaker:
             self._settle(period, None)
         return result
 
-    async def _awaited(self, coroutine: Coroutine[Any, Any, _R]) -> _R:
+    def _later(self, period: _Period, coroutine: _R) -> _R:
+        """Give *coroutine*, of which nothing has run yet, its own admission."""
+        self._withdraw(period)
+        return cast("_R", self._awaited(cast("Coroutine[Any, Any, Any]", coroutine)))
+
+    async def _awaited(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         try:
             period = self._closed or self._admit()
         except BaseException:
@@ -214,27 +218,44 @@ class CircuitBreaker:
         Raises:
             TypeError: *function* is a generator, or no function.
         """
+        # The bodies are those of `call` and `call_async`: a call to these would double
+        # what a guarded call costs.
         if is_async(function):
-            call_async = self.call_async
             asynchronous = cast("Callable[_P, Awaitable[Any]]", function)
 
             @functools.wraps(function)
             async def guarded_async(*args: _P.args, **kwargs: _P.kwargs) -> Any:
-                return await call_async(asynchronous, *args, **kwargs)
+                period = self._closed or self._admit()
+                try:
+                    result = await asynchronous(*args, **kwargs)
+                except BaseException as error:
+                    self._settle(period, error)
+                    raise
+                if period.failures:
+                    self._settle(period, None)
+                return result
 
             return cast("Callable[_P, _R]", guarded_async)
 
-        call = self.call
-
         @functools.wraps(function)
         def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            return call(function, *args, **kwargs)
+            period = self._closed or self._admit()
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                self._settle(period, error)
+                raise
+            if result.__class__ is CoroutineType:
+                return self._later(period, result)
+            if period.failures:
+                self._settle(period, None)
+            return result
 
         return guarded
 
     def __enter__(self) -> CircuitBreaker:
-        period = self._closed or self._admit()
-        _entered.set((self, period, _entered.get()))
+        if self._closed is not self._first:
+            self._enter()
         return self
 
     def __exit__(
@@ -243,12 +264,13 @@ class CircuitBreaker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        period = self._leave()
-        if period is not None and (error is not None or period.failures):
-            self._settle(period, error)
+        if error is not None or self._closed is not self._first or self._first.failures:
+            self._exit(error)
 
     async def __aenter__(self) -> CircuitBreaker:
-        return self.__enter__()
+        if self._closed is not self._first:
+            self._enter()
+        return self
 
     async def __aexit__(
         self,
@@ -256,7 +278,22 @@ class CircuitBreaker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.__exit__(kind, error, trace)
+        if error is not None or self._closed is not self._first or self._first.failures:
+            self._exit(error)
+
+    def _enter(self) -> None:
+        """Remember the period that a block begins in, for its end.
+
+        Until the breaker opens for the first time there is one period only, and nothing
+        to remember. A block without a memory that ends later than that is too late.
+        """
+        _entered.set((self, self._closed or self._admit(), _entered.get()))
+
+    def _exit(self, error: BaseException | None) -> None:
+        # Settling counts only what began in the present period.
+        period = self._first if self._closed is self._first else self._leave()
+        if period is not None:
+            self._settle(period, error)
 
     def _leave(self) -> _Period | None:
         """The period in which the innermost block of this breaker was entered.

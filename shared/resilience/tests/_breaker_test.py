@@ -5,7 +5,7 @@ import contextlib
 import inspect
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
@@ -219,6 +219,11 @@ def test_probe_that_never_returns_is_given_up(
     assert breaker.state is CLOSED
 
 
+def test_breaker_that_closes_as_a_call_comes(breaker: CircuitBreaker) -> None:
+    """The call that saw it open is made."""
+    assert breaker._admit() is breaker._closed
+
+
 # --------------------------------------------------------------- what is counted
 
 
@@ -423,6 +428,20 @@ async def test_coroutine_is_admitted_when_it_is_awaited(
         await second
 
 
+async def test_function_that_hands_out_a_coroutine(breaker: CircuitBreaker) -> None:
+    """It is guarded to its end, although it is no ``async def``."""
+
+    @breaker
+    def function() -> Awaitable[Any]:
+        return down_async()
+
+    for _ in range(2):
+        with pytest.raises(DownError, match=r"^$"):
+            await function()
+
+    assert breaker.state is OPEN
+
+
 async def test_decorated_function_looks_like_itself(breaker: CircuitBreaker) -> None:
     """Frameworks ask functions for their name, signature and kind; methods bind."""
 
@@ -457,35 +476,65 @@ def test_generator_cannot_be_guarded(breaker: CircuitBreaker) -> None:
         breaker(rows)
 
 
-def test_blocks_of_several_breakers_may_overlap(clock: Clock) -> None:
+def inside(breaker: CircuitBreaker) -> Generator[None, None, None]:
+    """A block that lasts from one step to the next."""
+    with breaker:
+        yield
+
+
+def twice(breaker: CircuitBreaker) -> CircuitBreaker:
+    """*breaker* in its second period, in which blocks remember where they began."""
+    breaker.reset()
+    return breaker
+
+
+def end(block: Generator[None, None, None]) -> None:
+    """Let it end by a failure."""
+    with pytest.raises(DownError, match=r"^$"):
+        block.throw(DownError())
+
+
+@pytest.mark.parametrize("prepare", [twice, lambda breaker: breaker])
+def test_blocks_of_several_breakers_may_overlap(
+    prepare: Callable[[CircuitBreaker], CircuitBreaker], clock: Clock
+) -> None:
     """Two generators, stepped in turn, leave in another order than they entered."""
-    one = CircuitBreaker("one", failure_threshold=1, clock=clock)
-    two = CircuitBreaker("two", failure_threshold=1, clock=clock)
-
-    def inside(breaker: CircuitBreaker) -> Iterator[None]:
-        with breaker:
-            yield
-
+    one = prepare(CircuitBreaker("one", failure_threshold=1, clock=clock))
+    two = prepare(CircuitBreaker("two", failure_threshold=1, clock=clock))
     first, second = inside(one), inside(two)
     next(first), next(second)
-    with pytest.raises(DownError, match=r"^$"):
-        first.throw(DownError())  # type: ignore[attr-defined]
+    end(first)
     assert (one.state, two.state) == (OPEN, CLOSED)
-    with pytest.raises(DownError, match=r"^$"):
-        second.throw(DownError())  # type: ignore[attr-defined]
+    end(second)
+
     assert two.state is OPEN
+
+
+@pytest.mark.parametrize("prepare", [twice, lambda breaker: breaker])
+def test_block_from_before_an_outage_is_nothing(
+    prepare: Callable[[CircuitBreaker], CircuitBreaker],
+    breaker: CircuitBreaker,
+    clock: Clock,
+) -> None:
+    """As with calls: it began before the breaker opened, and ends after that."""
+    prepare(breaker)
+    blocks = [inside(breaker) for _ in range(3)]
+    for block in blocks:
+        next(block)
+    fail(breaker)
+    clock.now += 10
+    breaker.call(up)
+    for block in reversed(blocks):
+        end(block)
+
+    assert breaker.state is CLOSED
 
 
 def test_block_that_ends_in_another_context_is_not_counted(
     breaker: CircuitBreaker,
 ) -> None:
     """As where a thread pool steps through a generator; nothing breaks."""
-
-    def inside() -> Iterator[None]:
-        with breaker:
-            yield
-
-    block = inside()
+    block = inside(twice(breaker))
     copy_context().run(next, block)
 
     assert list(block) == []

@@ -144,6 +144,40 @@ async def test_place_given_to_who_is_cancelled_goes_on() -> None:
     assert (bulkhead.running, bulkhead.waiting) == (0, 0)
 
 
+async def test_place_and_cancellation_in_one_moment() -> None:
+    """The place was given, and the task ends without having seen it."""
+    bulkhead = Bulkhead(1, max_waiting=1)
+    with bulkhead:
+        task = Guests(bulkhead).invite(0)
+        await step()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert task.cancelled()
+    assert (bulkhead.running, bulkhead.waiting) == (0, 0)
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_interrupted_thread_keeps_no_place(
+    monkeypatch: pytest.MonkeyPatch, given: bool
+) -> None:
+    """Ctrl-C while it waits, or just as it got its place."""
+    bulkhead = Bulkhead(1, max_waiting=1)
+
+    def interrupted(*_: object) -> None:
+        if given:
+            bulkhead.__exit__(None, None, None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shared.resilience._bulkhead._WaitingThread.wait", interrupted)
+    bulkhead.__enter__()
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        bulkhead.__enter__()
+
+    assert (bulkhead.running, bulkhead.waiting) == (int(not given), 0)
+
+
 async def test_wait_has_an_end() -> None:
     """For a task and for a thread."""
     bulkhead = Bulkhead(1, max_waiting=1, max_wait=0.001)

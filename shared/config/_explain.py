@@ -78,9 +78,8 @@ def explain_config(
     )
     if config is None:
         raise ConfigurationError(service_name, reading.problems)
-    return Explanation(
-        (*_fields(config, reading), *_open_ended(config, reading)), tuple(reading.notes)
-    )
+    settings = (*_fields(config, reading), *_open_ended(config, reading))
+    return Explanation(settings, tuple(reading.notes))
 
 
 def _fields(config: ServiceConfig, reading: Reading) -> Iterator[ExplainedSetting]:

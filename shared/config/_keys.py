@@ -24,7 +24,7 @@ _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]+|[A-Za-z0-9_-]+)={0,2}", re.ASCII)
 _PLACEHOLDER = re.compile(
     r"change|secret|password|example|insecure|replace", re.IGNORECASE
 )
-_MIN_DISTINCT = 10  # 32 random hexadecimal digits have 8 or fewer once in 3,000 times
+_MIN_DISTINCT = 9  # of 32 random hex digits, one in 370,000 has fewer
 
 _NEW_SECRET = "`openssl rand -base64 48` makes one."  # noqa: S105 - how to make one
 _NEW_KEY = "`openssl rand -base64 32` makes one."

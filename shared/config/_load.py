@@ -143,9 +143,7 @@ def examine(
         secrets_dir=secrets_dir,
     )
     config, wrong = _build(model, reading)
-    # What can't be decoded is wrong and missing; it is told once, the better way.
-    told = {problem.name for problem in reading.problems}
-    reading.problems += [problem for problem in wrong if problem.name not in told]
+    reading.problems += wrong
     return (None if reading.problems else config), reading
 
 
@@ -157,7 +155,7 @@ def _build(
     try:
         return model(**reading.tree), []
     except ValidationError as error:
-        problems = [*refusals(model, reading.found, error)]
+        problems = [*refusals(model, reading, error)]
         told = {problem.name for problem in problems}
         right = _without(reading.tree, [each["loc"] for each in error.errors()])
         weak = _weak_settings(model, reading, right)
@@ -185,7 +183,7 @@ def _weak_settings(
         ServiceConfig(**known)
     except ValidationError as error:
         if [each["type"] for each in error.errors()] == [WEAK]:
-            return [*refusals(model, reading.found, error)]
+            return [*refusals(model, reading, error)]
     return []
 
 

@@ -49,6 +49,7 @@ class Reading:
 
     tree: dict[str, Any] = slot(repr=False)
     found: dict[TreePath, Found] = slot(default_factory=dict)
+    told: set[TreePath] = slot(default_factory=set)  # by a problem, and so not in tree
     problems: list[ConfigurationProblem] = slot(default_factory=list)
     notes: list[ConfigurationProblem] = slot(default_factory=list)
 
@@ -66,10 +67,16 @@ def read(
     prefix = prefix_of(service_name)
     sources = _sources(prefix, environ, env_file, secrets_dir, reading.problems)
     for setting in settings_of(model):
+        count = len(reading.problems)
         found = _first(sources, candidates(prefix, setting.names), reading.problems)
         if found is not None:
             _put(reading, setting.path, found, setting.field.annotation)
+        if len(reading.problems) > count:
+            reading.told.add(setting.path)
+    declared = {name for each in settings_of(model) for name in each.names}
     for path, variable in _open_ended(prefix, sources).items():
+        if path[0] == FEATURES and variable in declared:
+            continue
         found = _first(sources, candidates(prefix, (variable,)), reading.problems)
         if found is not None:
             _put(reading, path, found, str)
@@ -155,7 +162,10 @@ def _keep_defaults(model: type[BaseModel], tree: dict[str, Any]) -> None:
     host is set.
     """
     for name, field in model.model_fields.items():
-        given, section = tree.get(name), section_type(field)
+        section = section_type(field)
+        if section is not None and field.is_required():
+            tree.setdefault(name, {})  # so that each missing setting of it is told
+        given = tree.get(name)
         if isinstance(given, dict) and isinstance(field.default, BaseModel):
             _fill(given, field.default)
         elif isinstance(given, dict) and section is not None:
@@ -163,8 +173,8 @@ def _keep_defaults(model: type[BaseModel], tree: dict[str, Any]) -> None:
 
 
 def _fill(given: dict[str, Any], default: BaseModel) -> None:
-    for name in default.model_fields_set:
-        value = getattr(default, name)
-        below = given.setdefault(name, value)
-        if isinstance(value, BaseModel) and isinstance(below, dict):
-            _fill(below, value)
+    for name, value in default:
+        if name in default.model_fields_set:
+            given.setdefault(name, value)
+        if isinstance(value, BaseModel) and isinstance(given.get(name), dict):
+            _fill(given[name], value)

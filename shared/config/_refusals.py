@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.config._errors import ConfigurationProblem
 from shared.config._production import WEAK
+from shared.config._reading import Reading
 from shared.config._sources import Found
 from shared.config._tree import Path, Setting, settings_of
 from shared.config._urls import OURS, mask_url
@@ -22,13 +23,16 @@ _PIECE = 4  # letters of a secret in a row that a message may not have
 
 
 def refusals(
-    model: type[BaseModel], found: Mapping[Path, Found], error: ValidationError
+    model: type[BaseModel], reading: Reading, error: ValidationError
 ) -> Iterator[ConfigurationProblem]:
-    """Yield a problem for each error; the settings of *model* are told by variable."""
+    """Yield a problem for each error that was not told when the settings were read."""
+    found = reading.found
     errors = error.errors(include_url=False)
     details = ValidationException(errors).to_problem()["errors"]
     for each, item in zip(errors, details, strict=False):
         location = each["loc"]
+        if location in reading.told:
+            continue
         context = each.get("ctx", {})
         if each["type"] == WEAK:
             for weak in context["weaknesses"]:

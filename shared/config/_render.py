@@ -19,10 +19,16 @@ from shared.config._section import masked
 from shared.config._settings import ServiceConfig
 from shared.config._sources import SECRETS_DIR
 from shared.config._tree import Setting, settings_of, without_none
-from shared.config._urls import SecretUrl
+from shared.config._urls import HIDDEN, SecretUrl
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@,+*%?&=<>\[\]-]*")
-_TYPES = {bool: "true or false", int: "integer", float: "number", str: "text"}
+_TYPES = {
+    Any: "text",
+    bool: "true or false",
+    int: "integer",
+    float: "number",
+    str: "text",
+}
 _BOUNDS = (
     ("ge", "at least {}"),
     ("gt", "more than {}"),
@@ -38,15 +44,13 @@ _OPEN_ENDED = (
         "OTHER_SERVICE_URL",
         "URL",
         "http://localhost:8001",
-        'Where other-service is: config.service_url("other-service"). Any name ending '
-        "in _SERVICE_URL.",
+        'config.service_url("other-service"). Any name ending in _SERVICE_URL.',
     ),
     (
         "FEATURE_NEW_EDITOR",
         "true or false",
         "true",
-        'Turns new-editor on: config.feature("new-editor"). Any name beginning with '
-        "FEATURE_.",
+        'config.feature("new-editor"). Any name beginning with FEATURE_.',
     ),
     (
         SECRETS_DIR,
@@ -114,7 +118,8 @@ def type_text(setting: Setting) -> str:
         for note in setting.field.metadata
         if (bound := getattr(note, name, None)) is not None
     ]
-    return ", ".join([_kind(annotation), *notes])
+    kind = "URL" if setting.name.endswith("_URL") else _kind(annotation)
+    return ", ".join([kind, *notes])
 
 
 def default_text(setting: Setting) -> str:
@@ -133,6 +138,8 @@ def plain_text(value: Any) -> str:
     """A value that hides nothing any more, as one writes it in ``.env``."""
     if value is None:
         return ""
+    if isinstance(value, SecretStr | SecretBytes):
+        return HIDDEN if value.get_secret_value() else ""
     if isinstance(value, Enum):
         return plain_text(value.value)
     if isinstance(value, bool):
@@ -203,7 +210,7 @@ def _kind(annotation: Any) -> str:
         return f"list of {_kind(without_none(items[0]))}" if items else "list"
     if is_object(annotation):
         return "JSON object"
-    if not isinstance(annotation, type):
+    if annotation is Any or not isinstance(annotation, type):
         return "text"
     if issubclass(annotation, Enum):
         return f"one of {', '.join(plain_text(member) for member in annotation)}"

@@ -314,6 +314,8 @@ class ServiceConfig(ConfigSection, BaseSettings):
     )
 
     service_name: Annotated[str, AfterValidator(check_service_name)]
+    # Second: its default is made of the first, if no field before it is wrong.
+    database: DatabaseConfig = Field(default_factory=_embedded_database)
     service_version: Annotated[
         str,
         Field(min_length=1, description="Version of the service, for its /info."),
@@ -327,7 +329,6 @@ class ServiceConfig(ConfigSection, BaseSettings):
         AfterValidator(check_log_level),
         Field(description="DEBUG, INFO, WARNING, ERROR or CRITICAL."),
     ] = "INFO"
-    database: DatabaseConfig = Field(default_factory=_embedded_database)
     redis: RedisConfig = RedisConfig()
     rabbitmq: RabbitMQConfig = RabbitMQConfig()
     security: SecurityConfig = SecurityConfig()

@@ -40,12 +40,14 @@ class Source:
         origins: Where each of its names is.
         values: The texts of names.
         files: The files that hold them, for the others.
+        broken: What is wrong with a name, to be told if it is looked for.
         is_ours: Nobody but this service puts names there.
     """
 
     origins: Mapping[str, str]
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: Mapping[str, Path] = field(default_factory=dict)
+    broken: Mapping[str, ConfigurationProblem] = field(default_factory=dict)
     is_ours: bool = True
 
     def find(
@@ -59,10 +61,13 @@ class Source:
         return None
 
     def _one(self, name: str, problems: list[ConfigurationProblem]) -> Found | None:
+        pointer = name + FILE_SUFFIX
+        if bad := self.broken.get(name) or self.broken.get(pointer):
+            problems.append(bad)
+            return None
         if name in self.files:
             return _from_file(name, self.files[name], self.origins[name], problems)
         value = self.values.get(name, "").strip()
-        pointer = name + FILE_SUFFIX
         path = self.values.get(pointer, "").strip()
         if value and path:
             problems.append(
@@ -92,47 +97,50 @@ def environment(environ: Mapping[str, str]) -> Source:
 
 def env_file(path: Path, problems: list[ConfigurationProblem]) -> Source:
     """The lines of ``.env``."""
-    text = _read(path, str(path), str(path), problems)
+    text = _read(path, str(path), "", problems)
     origins: dict[str, str] = {}
     values: dict[str, str] = {}
+    broken: dict[str, ConfigurationProblem] = {}
     for entry in read_dotenv(text or ""):
         origin = f"{path} line {entry.line}"
+        if entry.name is None:
+            problems.append(ConfigurationProblem(origin, entry.rule, entry.advice))
+            continue
         if isinstance(entry, Assignment):
-            if entry.name in origins:
-                problems.append(
-                    ConfigurationProblem(
-                        entry.name,
-                        f"Is set twice, the first time in {origins[entry.name]}.",
-                        "Remove one of the two.",
-                        origin,
-                    )
-                )
-            origins[entry.name] = origin
             values[entry.name] = entry.value
         else:
-            place = origin if entry.name else ""
-            name = entry.name or origin
-            problems.append(ConfigurationProblem(name, entry.rule, entry.advice, place))
-    return Source(origins=origins, values=values)
+            broken[entry.name] = ConfigurationProblem(
+                entry.name, entry.rule, entry.advice, origin
+            )
+        if first := origins.get(entry.name):
+            broken[entry.name] = ConfigurationProblem(
+                entry.name,
+                f"Is set twice, the first time in {first}.",
+                "Remove one of the two.",
+                origin,
+            )
+        origins[entry.name] = origin
+    return Source(origins=origins, values=values, broken=broken)
 
 
 def secrets_directory(path: Path, problems: list[ConfigurationProblem]) -> Source:
     """The files of a directory, named like variables, in upper or lower case."""
     files: dict[str, Path] = {}
+    broken: dict[str, ConfigurationProblem] = {}
     for file in _files(path, problems):
         name = file.name.upper()
         if name in files:
-            problems.append(
-                ConfigurationProblem(
-                    name,
-                    f"Is there twice, as {files[name].name} and as {file.name}.",
-                    "Remove one of the two.",
-                    str(path),
-                )
+            broken[name] = ConfigurationProblem(
+                name,
+                f"Is there twice, as {files[name].name} and as {file.name}.",
+                "Remove one of the two.",
+                str(path),
             )
         files[name] = file
     return Source(
-        origins={name: f"file {file}" for name, file in files.items()}, files=files
+        origins={name: f"file {file}" for name, file in files.items()},
+        files=files,
+        broken=broken,
     )
 
 

@@ -55,7 +55,9 @@ def unknown_names(
         for name, origin in source.origins.items():
             if known.accepts(name):
                 continue
-            own = name.startswith(prefix) and not known.is_foreign(name, source)
+            own = name.startswith(prefix)
+            if own and known.is_foreign(name, source):
+                continue
             meant = known.meant(name, ours=source.is_ours)
             problem = ConfigurationProblem(
                 name,

@@ -12,7 +12,7 @@ import re
 from typing import Final, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Secret
+from pydantic import Secret, SecretStr
 from pydantic_core import PydanticCustomError
 
 HIDDEN = "**********"
@@ -167,7 +167,7 @@ def refuse(rule: str, advice: str, *, field: str | None = None) -> NoReturn:
 
 
 def _text(value: object) -> str | None:
-    if isinstance(value, Secret):
+    if isinstance(value, Secret | SecretStr):
         value = value.get_secret_value()
     return value if isinstance(value, str) else None
 

@@ -4,7 +4,6 @@ import itertools
 import re
 import threading
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import argon2
@@ -33,13 +32,10 @@ CHEAP = (
 
 
 @pytest.fixture
-def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash in a millisecond where the cost is not the question."""
     monkeypatch.setattr(_passwords, "_KIBIBYTES", 64)
     monkeypatch.setattr(_passwords, "_PASSES", 1)
-    _passwords._nobodys_hash.cache_clear()
-    yield
-    _passwords._nobodys_hash.cache_clear()
 
 
 def test_parameters_of_rfc_9106() -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
     delete,
     null,
     or_,
@@ -252,13 +253,20 @@ class IdempotencyStore:
                 "new_fingerprint": fingerprint,
                 "new_owner": owner,
                 "new_locked_until": now + self._lease,
+                "new_attempts": 1,
                 "new_created_at": now,
                 "new_expires_at": now + self._retention,
                 "moment": now,
             },
         )
-        if claimed.first() is not None:
+        attempts = claimed.scalar()
+        if attempts is not None:
             await session.commit()
+            if attempts > 1:
+                _log.warning(
+                    "An idempotent request is taken over: its lease has ended.",
+                    extra={"operation": operation, "attempts": attempts},
+                )
             return Claim(row, owner)
         return await self._find(session, row, fingerprint)
 
@@ -278,10 +286,7 @@ class IdempotencyStore:
         if found.status is not None:
             headers = tuple((name, value) for name, value in found.headers)
             return StoredReply(found.status, headers, found.body)
-        if found.locked_until <= now:
-            _log.warning("An idempotent request is taken over: its lease has ended.")
-            return None
-        return _Running(found.locked_until)
+        return _Running(found.locked_until) if found.locked_until > now else None
 
 
 def _claim_statement(table: Table, insert: Any) -> Executable:
@@ -296,6 +301,7 @@ def _claim_statement(table: Table, insert: Any) -> Executable:
                 "fingerprint",
                 "owner",
                 "locked_until",
+                "attempts",
                 "created_at",
                 "expires_at",
             )
@@ -303,12 +309,14 @@ def _claim_statement(table: Table, insert: Any) -> Executable:
     )
     new = insertion.excluded
     moment = bindparam("moment", type_=columns.expires_at.type)
+    expired = columns.expires_at <= moment
     statement = insertion.on_conflict_do_update(
         index_elements=[columns.id],
         set_={
             "fingerprint": new.fingerprint,
             "owner": new.owner,
             "locked_until": new.locked_until,
+            "attempts": case((expired, new.attempts), else_=columns.attempts + 1),
             "status": null(),
             "headers": null(),
             "body": null(),
@@ -316,14 +324,14 @@ def _claim_statement(table: Table, insert: Any) -> Executable:
             "expires_at": new.expires_at,
         },
         where=or_(
-            columns.expires_at <= moment,
+            expired,
             and_(
                 columns.status.is_(None),
                 columns.locked_until <= moment,
                 columns.fingerprint == new.fingerprint,
             ),
         ),
-    ).returning(columns.id)
+    ).returning(columns.attempts)
     return cast("Executable", statement)
 
 

@@ -29,6 +29,7 @@ def idempotency_table(metadata: MetaData, *, name: str = "idempotency_keys") -> 
         # Who works on it, and until when that is believed
         Column("owner", Uuid, nullable=False),
         Column("locked_until", UtcDateTime, nullable=False),
+        Column("attempts", SmallInteger, nullable=False),  # above 1: somebody died
         # The reply; all null while there is none
         Column("status", SmallInteger, nullable=True),
         Column("headers", JSON_DOCUMENT, nullable=True),

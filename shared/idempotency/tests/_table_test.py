@@ -32,6 +32,7 @@ def test_no_column_holds_the_key_or_the_caller() -> None:
         "fingerprint",
         "owner",
         "locked_until",
+        "attempts",
         "status",
         "headers",
         "body",

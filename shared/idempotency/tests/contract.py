@@ -27,7 +27,7 @@ from shared.idempotency import (
     fingerprint,
     idempotency_table,
 )
-from shared.testing import FakeClock
+from shared.testing import FakeClock, captured_logs
 
 METADATA = MetaData()
 KEYS = idempotency_table(METADATA)
@@ -324,6 +324,44 @@ class StoreContract:
 
         assert isinstance(await self.run(store, database), Claim)
         assert await self.run(store, database) == REPLY
+
+    async def test_a_takeover_is_logged(
+        self, store: IdempotencyStore, database: Database, clock: FakeClock
+    ) -> None:
+        """Somebody died, or takes longer than the lease: a person should know."""
+        with captured_logs("shared.idempotency") as logs:
+            for _ in range(3):
+                async with database.session() as session:
+                    await self.claim(store, session)
+                clock.advance(LEASE)
+
+        assert [(line["operation"], line["attempts"]) for line in logs] == [
+            ("POST /orders", 2),
+            ("POST /orders", 3),
+        ]
+
+    async def test_an_expired_key_starts_counting_anew(
+        self, store: IdempotencyStore, database: Database, clock: FakeClock
+    ) -> None:
+        """What was there before is another request."""
+        await self.run(store, database)
+        clock.advance(RETENTION)
+
+        with captured_logs("shared.idempotency") as logs:
+            await self.run(store, database)
+
+        assert logs == []
+
+    async def test_whoever_waits_takes_over_when_the_lease_ends(
+        self, store: IdempotencyStore, database: Database
+    ) -> None:
+        """The wait may be longer than what is left of it."""
+        async with database.session() as session:
+            await self.claim(store, session)
+
+        found = await self.run(store, database, wait=2 * LEASE.total_seconds())
+
+        assert isinstance(found, Claim)
 
     async def test_a_late_owner_can_not_commit(
         self, store: IdempotencyStore, database: Database, clock: FakeClock

@@ -20,6 +20,7 @@ from shared.config._production import WEAK
 from shared.config._reading import Place, Reading, read
 from shared.config._refusals import refusals
 from shared.config._settings import ServiceConfig
+from shared.config._tree import section_type
 
 C = TypeVar("C", bound=ServiceConfig)
 
@@ -178,7 +179,15 @@ def _weak_settings(
 
     Checks of the whole run only where no part is wrong, so the rest is built alone.
     """
-    known = {name: right[name] for name in ServiceConfig.model_fields if name in right}
+    known: dict[str, Any] = {}
+    for name, field in ServiceConfig.model_fields.items():
+        section, value = section_type(field), right.get(name)
+        if section is not None and value is not None:
+            known[name] = {
+                key: value[key] for key in section.model_fields if key in value
+            }
+        elif value is not None:
+            known[name] = value
     try:
         ServiceConfig(**known)
     except ValidationError as error:

@@ -5,7 +5,7 @@ Private: used by ``shared.config`` only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from shared.config._keys import is_guessable
@@ -22,14 +22,11 @@ class Weakness(NamedTuple):
     advice: str
 
 
-def weaknesses(sections: Mapping[str, Any]) -> Iterator[Weakness]:
-    """The weak settings among *sections*, of which those that are wrong are missing."""
-    if database := sections.get("database"):
-        yield from _database(database)
-    if security := sections.get("security"):
-        yield from _security(security)
-    if cors := sections.get("cors"):
-        yield from _cors(cors)
+def weaknesses(config: Any) -> Iterator[Weakness]:
+    """The weak settings of a ``ServiceConfig``."""
+    yield from _database(config.database)
+    yield from _security(config.security)
+    yield from _cors(config.cors)
 
 
 def _database(database: Any) -> Iterator[Weakness]:

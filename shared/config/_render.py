@@ -22,13 +22,7 @@ from shared.config._tree import Setting, settings_of, without_none
 from shared.config._urls import HIDDEN, SecretUrl
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@,+*%?&=<>\[\]-]*")
-_TYPES = {
-    Any: "text",
-    bool: "true or false",
-    int: "integer",
-    float: "number",
-    str: "text",
-}
+_TYPES = {bool: "true or false", int: "integer", float: "number", str: "text"}
 _BOUNDS = (
     ("ge", "at least {}"),
     ("gt", "more than {}"),
@@ -124,9 +118,9 @@ def type_text(setting: Setting) -> str:
 
 def default_text(setting: Setting) -> str:
     """The default as one writes it in ``.env``; empty if there is none to write."""
-    if setting.unset is not None:
-        return setting.unset
-    return value_text(setting, setting.default) if setting.has_default else ""
+    if setting.has_default:
+        return value_text(setting, setting.default)
+    return setting.unset or ""
 
 
 def value_text(setting: Setting, value: Any) -> str:

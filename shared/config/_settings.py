@@ -384,7 +384,7 @@ class ServiceConfig(ConfigSection, BaseSettings):
     @model_validator(mode="after")
     def _safe_in_production(self) -> Self:
         if self.environment == PRODUCTION:
-            found = [*weaknesses(dict(self))]
+            found = [*weaknesses(self)]
             if found:
                 raise PydanticCustomError(
                     WEAK,

@@ -352,6 +352,40 @@ def test_a_line_says_name_place_rule_and_advice(
     assert problems_of(environ) == [f"{rule} {advice}"]
 
 
+class OtherServer(ServerConfig):
+    """A section of the kernel with a setting more."""
+
+    workers: int = 1
+
+
+class Relaxed(ServiceConfig):
+    """Sections and fields of the kernel, overridden."""
+
+    server: OtherServer = OtherServer()
+    log_level: str = "TRACE"
+
+
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({"SERVER_WORKERS": "2"}, ["DB_POOL_SIZE", "DB_ECHO"]),
+        # Only the model knows this level, so only the whole could be checked.
+        ({"LOG_LEVEL": "TRACE"}, ["DB_POOL_SIZE"]),
+    ],
+)
+def test_weak_settings_are_told_beside_wrong_ones(
+    environ: dict[str, str], names: list[str]
+) -> None:
+    """As far as the right ones can be looked at without the wrong ones."""
+    weak = {"ENVIRONMENT": "production", "DB_ECHO": "1", "DB_POOL_SIZE": "x"}
+
+    with pytest.raises(ConfigurationError, match="to correct") as caught:
+        load_config(
+            SERVICE, Relaxed, environ=weak | environ, env_file=None, secrets_dir=None
+        )
+    assert [problem.name for problem in caught.value.problems] == names
+
+
 @pytest.mark.parametrize(
     "name", ["Subject", "subject_service", "", "subject service", "a" * 64]
 )

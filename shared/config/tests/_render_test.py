@@ -14,6 +14,7 @@ from pydantic import AnyUrl, BaseModel, Field, SecretBytes, SecretStr
 from shared.config import (
     ConfigSection,
     ConfigurationError,
+    DatabaseConfig,
     SecretUrl,
     ServiceConfig,
     load_config,
@@ -103,6 +104,20 @@ def test_type_and_default(name: str, kind: str, default: str) -> None:
     """What to write, and what it is otherwise."""
     assert type_text(BY_NAME[name]) == kind
     assert default_text(BY_NAME[name]) == default
+
+
+class InMemory(ServiceConfig):
+    """A service with a default of its own in a section of the kernel."""
+
+    database: DatabaseConfig = DatabaseConfig(url="sqlite://")
+
+
+def test_the_default_is_the_models() -> None:
+    """What the service's class says, not what the kernel's does."""
+    (setting,) = (s for s in settings_of(InMemory) if s.name == "DATABASE_URL")
+
+    assert default_text(setting) == "sqlite://"
+    assert not setting.is_required
 
 
 def test_plain_text_of_objects() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -170,12 +172,18 @@ def test_lines_of_env(tmp_path: Path, problems: list[ConfigurationProblem]) -> N
     assert problems[1].rule == f"Is set twice, the first time in {file} line 3."
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_no_rights(tmp_path: Path, problems: list[ConfigurationProblem]) -> None:
+def test_no_rights(
+    tmp_path: Path,
+    problems: list[ConfigurationProblem],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A file without read permission is a problem, not a missing setting."""
-    file = tmp_path / "a"
-    file.write_text("1")
-    file.chmod(0)
+
+    def refuse(path: Path, _mode: str) -> NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    (tmp_path / "a").write_text("1")
+    monkeypatch.setattr(Path, "open", refuse)
 
     assert secrets_directory(tmp_path, problems).find(("A",), problems) is None
     assert "Permission denied" in only(problems)

@@ -6,6 +6,7 @@ Private: import these names from ``shared.resilience``.
 from __future__ import annotations
 
 import functools
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -37,12 +38,30 @@ class _Waiter(Protocol):
 _W = TypeVar("_W", bound=_Waiter)
 
 
+def _runs_a_loop() -> bool:
+    """Whether this thread runs an event loop, with which it would wait for itself."""
+    if "asyncio" not in sys.modules:
+        return False
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 class _WaitingThread:
     """Waits for a lock that it holds already, and that `wake` releases."""
 
     __slots__ = ("_gate", "granted")
 
     def __init__(self) -> None:
+        if _runs_a_loop():
+            raise RuntimeError(
+                "The bulkhead is full, and to wait here would stop the event loop. "
+                "In a coroutine write `async with`."
+            )
         self.granted = False
         self._gate = Lock()
         self._gate.acquire()
@@ -104,6 +123,7 @@ class Bulkhead:
 
     Raises:
         ValueError: A number is out of range.
+        RuntimeError: ``with`` in a coroutine, where it would have to wait.
     """
 
     def __init__(

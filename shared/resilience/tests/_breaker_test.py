@@ -11,7 +11,7 @@ from contextvars import copy_context
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import NotFoundException, UpstreamException
@@ -750,9 +750,53 @@ def test_only_one_thread_probes(clock: Clock) -> None:
     assert len(calls) == 1
 
 
+# ------------------------------------------------------------------------- tasks
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["up", "down", "cancel"]), min_size=1, max_size=8),
+        max_size=8,
+    ),
+    st.integers(1, 3),
+)
+def test_never_stuck(rounds: list[list[str]], probes: int) -> None:
+    """Whatever becomes of tasks that run together, after the pause it recovers."""
+    clock = Clock()
+    breaker = CircuitBreaker(
+        failure_threshold=2, recovery_time=10, probes=probes, clock=clock
+    )
+
+    async def work(kind: str) -> Any:
+        await asyncio.sleep(0)
+        return await (down_async() if kind == "down" else up_async())
+
+    async def together(kinds: list[str]) -> None:
+        tasks = [asyncio.create_task(breaker.call_async(work, kind)) for kind in kinds]
+        await asyncio.sleep(0)
+        for task, kind in zip(tasks, kinds, strict=True):
+            if kind == "cancel":
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def main() -> None:
+        for kinds in rounds:
+            await together(kinds)
+            clock.now += 5
+        clock.now += 5
+        for _ in range(probes):
+            assert await breaker.call(up_async) == "up"
+
+    asyncio.run(main())
+
+    assert breaker.state is CLOSED
+
+
 # --------------------------------------------------------------------- the model
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["up", "down", "wait", "reset", "force"]), max_size=60),
     st.integers(1, 4),

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.resilience._budget import RetryBudget
@@ -70,6 +70,7 @@ def test_never_holds_more_than_the_burst() -> None:
     assert empty(budget) == 5
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["call", "retry"]), max_size=200),
     st.floats(0, 1),

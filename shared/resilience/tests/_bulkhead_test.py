@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -185,9 +186,28 @@ async def test_wait_has_an_end() -> None:
         with pytest.raises(BulkheadFullError, match="unavailable"):
             await bulkhead.__aenter__()
         with pytest.raises(BulkheadFullError, match="unavailable"):
-            bulkhead.__enter__()
+            await asyncio.to_thread(bulkhead.__enter__)
 
     assert (bulkhead.running, bulkhead.waiting) == (0, 0)
+
+
+async def test_thread_of_the_loop_must_not_wait() -> None:
+    """It would wait for itself; to be refused at once is fine."""
+    bulkhead = Bulkhead(1, max_waiting=1)
+    with bulkhead, pytest.raises(RuntimeError, match="In a coroutine write `async"):
+        bulkhead.__enter__()
+
+    assert (bulkhead.running, bulkhead.waiting) == (0, 0)
+
+
+def test_without_asyncio_there_is_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program without coroutines does not import it for this."""
+    monkeypatch.delitem(sys.modules, "asyncio")
+    bulkhead = Bulkhead(1, max_waiting=1, max_wait=0.001)
+    with bulkhead, pytest.raises(BulkheadFullError, match="unavailable"):
+        bulkhead.__enter__()
+
+    assert "asyncio" not in sys.modules
 
 
 @pytest.mark.parametrize("max_wait", [None, 60])
@@ -198,7 +218,7 @@ async def test_deadline_ends_the_wait(max_wait: float | None) -> None:
         with pytest.raises(DeadlineExceededError, match="did not finish in time"):
             await bulkhead.__aenter__()
         with pytest.raises(DeadlineExceededError, match="did not finish in time"):
-            bulkhead.__enter__()
+            await asyncio.to_thread(bulkhead.__enter__)
 
     assert (bulkhead.running, bulkhead.waiting) == (0, 0)
 

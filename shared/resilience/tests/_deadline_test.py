@@ -5,7 +5,7 @@ import time
 from contextvars import copy_context
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.resilience._deadline import (
@@ -76,6 +76,7 @@ def test_repr_tells_what_remains(clock: Clock) -> None:
 # ----------------------------------------------------------------------- header
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9))
 def test_header_goes_round(milliseconds: int) -> None:
     """What a service sends, the next one reads; it never has more time than that."""
@@ -87,6 +88,7 @@ def test_header_goes_round(milliseconds: int) -> None:
     assert milliseconds - 1 <= int(deadline.to_header()) <= milliseconds
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e9))
 def test_sent_time_is_never_more_than_there_is(seconds: float) -> None:
     """Rounded down: who is called must give up first."""
@@ -95,6 +97,7 @@ def test_sent_time_is_never_more_than_there_is(seconds: float) -> None:
     assert int(deadline.to_header()) / 1000 <= deadline.remaining()
 
 
+@settings(deadline=None)
 @given(
     st.text() | st.sampled_from(["", "-1", "+1", "1.5", "1e3", "٣", "1_000", "9" * 13])
 )

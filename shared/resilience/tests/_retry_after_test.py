@@ -5,7 +5,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import NotFoundException, RateLimitExceededException
@@ -71,6 +71,7 @@ def test_anything_else_says_nothing(value: str) -> None:
     assert parse_retry_after(value, now=NOW) is None
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_never_fails(value: str) -> None:
     """It comes from outside."""
@@ -83,6 +84,7 @@ def parse_plain(value: str) -> float | None:
     return float(digits) if digits.isascii() and digits.isdigit() else None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9))
 def test_goes_round(seconds: int) -> None:
     """As seconds and as the date that Python writes."""

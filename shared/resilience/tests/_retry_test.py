@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import RateLimitExceededException, ServiceUnavailableException
@@ -223,6 +223,7 @@ async def test_sleeps_by_itself() -> None:
 # -------------------------------------------------------------------- the waits
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 12),
     st.floats(0, 1e6),

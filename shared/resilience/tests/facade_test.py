@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from types import ModuleType
+from typing import assert_type
 
 import pytest
 
@@ -36,6 +37,29 @@ def test_parts_work_together() -> None:
 
     assert len(waits) == 2
     assert raised.value.breaker == "db"
+
+
+async def test_types_are_kept() -> None:
+    """What a call gives is what the function gives, for mypy and when it runs."""
+    breaker, policy = resilience.CircuitBreaker(), resilience.Retrying(on=OSError)
+
+    @policy
+    @breaker
+    @resilience.Bulkhead(1)
+    async def length(text: str) -> int:
+        return len(text)
+
+    results = [
+        assert_type(breaker.call(len, "abc"), int),
+        assert_type(await breaker.call(length, "abc"), int),
+        assert_type(await breaker.call_async(length, "abc"), int),
+        assert_type(policy.call(len, "abc"), int),
+        assert_type(await policy.call(length, "abc"), int),
+        assert_type(await policy.call_async(length, text="abc"), int),
+        assert_type(await length("abc"), int),
+    ]
+
+    assert results == [3] * 7
 
 
 def test_import_stays_light() -> None:

@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.utils._files import file_extension, sanitize_filename, unique_filename
@@ -42,6 +42,7 @@ DEVICES = re.compile(
 )
 
 
+@settings(deadline=None)
 @given(NAMES, SIZES)
 @example("../../etc/passwd", 255)
 @example("CON" + "e" + "\u0301" * 200, 64)
@@ -61,6 +62,7 @@ def test_every_result_is_safe(name: str, max_bytes: int) -> None:
     assert os.path.basename(safe) == safe == Path("/a", safe).name
 
 
+@settings(deadline=None)
 @given(NAMES, SIZES)
 @example("CON" + "e" + "\u0301" * 200, 64)
 def test_nothing_is_left_to_do(name: str, max_bytes: int) -> None:
@@ -70,6 +72,7 @@ def test_nothing_is_left_to_do(name: str, max_bytes: int) -> None:
     assert sanitize_filename(safe, max_bytes=max_bytes) == safe
 
 
+@settings(deadline=None)
 @given(
     st.from_regex(r"[a-z0-9_][a-z0-9_-]{0,40}(\.[a-z0-9]{1,5}){0,3}", fullmatch=True)
 )
@@ -78,6 +81,7 @@ def test_safe_name_is_left_alone(name: str) -> None:
     assert sanitize_filename(name) in (name, f"_{name}")
 
 
+@settings(deadline=None)
 @given(NAMES, st.sampled_from(["pdf", "JPG", "tar.gz", "mp4"]), SIZES)
 def test_extension_is_kept(name: str, extension: str, max_bytes: int) -> None:
     """Also when the name is cut."""
@@ -87,6 +91,7 @@ def test_extension_is_kept(name: str, extension: str, max_bytes: int) -> None:
     assert file_extension(safe) == extension.rpartition(".")[2].lower()
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_file_can_be_written(
     tmp_path_factory: pytest.TempPathFactory, name: str
@@ -145,6 +150,7 @@ def test_size_that_makes_no_sense_is_refused(max_bytes: int) -> None:
         sanitize_filename("a", max_bytes=max_bytes)
 
 
+@settings(deadline=None)
 @given(NAMES, SIZES)
 def test_unique_name_is_safe_and_unique(name: str, max_bytes: int) -> None:
     """With the extension of the other."""
@@ -176,6 +182,7 @@ def test_extension(name: str, extension: str) -> None:
     assert file_extension(name) == extension
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_extension_is_that_of_the_safe_name(name: str) -> None:
     """So a check of it is a check of what is stored."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.utils._graphemes import graphemes
@@ -33,6 +33,7 @@ def test_clusters(clusters: list[str]) -> None:
     assert list(graphemes("".join(clusters))) == clusters
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_nothing_is_lost(text: str) -> None:
     """Joined again, it is what it was; no part is empty."""
@@ -42,6 +43,7 @@ def test_nothing_is_lost(text: str) -> None:
     assert all(parts)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", exclude_characters="\r\n")))
 def test_ascii_is_its_own(text: str) -> None:
     """A character each."""

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import RFC_4122, UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.utils._ids import Uuid7Generator, generate_uuid, uuid7
@@ -47,6 +47,7 @@ def test_example_of_the_standard() -> None:
     assert generator() == UUID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 2**48 - 2) | st.integers(0, 3), min_size=1, max_size=30),
     st.binary(min_size=10, max_size=10),

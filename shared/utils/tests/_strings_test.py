@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.utils._graphemes import graphemes
@@ -13,6 +13,7 @@ from shared.validation import validate_slug
 # ------------------------------------------------------------------------- slugs
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(1, 63))
 def test_slug_is_what_validation_accepts(text: str, length: int) -> None:
     """Or the fallback; and a slug is its own."""
@@ -52,6 +53,7 @@ def test_slug_is_cut_between_words(length: int, slug: str) -> None:
 # -------------------------------------------------------------------- truncation
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(1, 30))
 def test_truncated_text_fits(text: str, length: int) -> None:
     """It is the text itself, or its beginning with the mark of a cut."""
@@ -61,6 +63,7 @@ def test_truncated_text_fits(text: str, length: int) -> None:
     assert text.startswith(short.removesuffix("…"))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.integers(0, 5))
 def test_text_that_fits_is_left_alone(text: str, more: int) -> None:
     """By the characters that readers count."""
@@ -96,6 +99,7 @@ SNAKE = st.from_regex(
 )
 
 
+@settings(deadline=None)
 @given(SNAKE)
 def test_case_goes_round(name: str) -> None:
     """An identifier is the same after there and back."""
@@ -106,6 +110,7 @@ def test_case_goes_round(name: str) -> None:
     assert re.fullmatch(r"[a-z0-9]+([A-Z][a-z0-9]*)*", camel)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_snake_case_is_snake_case(text: str) -> None:
     """Of any text, and done twice it is the same."""
@@ -139,6 +144,7 @@ def test_cases(text: str, snake: str, camel: str) -> None:
 # ----------------------------------------------------------------------- masking
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(0, 8))
 def test_mask_hides(secret: str, visible: int) -> None:
     """At most a quarter of it is seen, and its length is not."""

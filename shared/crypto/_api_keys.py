@@ -139,13 +139,16 @@ def generate_api_key_and_secret(environment: str = "live") -> ApiKeyAndSecret:
 
 
 def _random(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return _base62(secrets.randbelow(62**length), length)
 
 
 def _checksum(text: str) -> str:
-    number = crc32(text.encode("ascii"))
+    return _base62(crc32(text.encode("ascii")), _CRC_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
     digits = ""
-    for _ in range(_CRC_LENGTH):
+    for _ in range(length):
         number, digit = divmod(number, 62)
         digits = _ALPHABET[digit] + digits
     return digits

@@ -24,6 +24,7 @@ TOPICS = {
     "token_verification": "an access token",
     "event_codec": "an event, encoded and decoded",
     "breaker_retry": "a call through a circuit breaker or a retry",
+    "rate_limit": "a rate limit check and a cache hit, in process and on Redis",
     "request_overhead": "what errors, correlation, log and tokens cost a request",
     "import_time": "importing each target",
     "bazel_builds": "bazel test: nothing changed, one leaf changed",

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from time import monotonic
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -23,7 +25,7 @@ from shared.resilience import (
 
 Refuse = Callable[[Scope, Receive, Send, BaseAPIException], Awaitable[None]]
 
-_TIMER: Final = "shared.app.timer"
+_EXCHANGE: Final = "shared.app.exchange"
 _DEADLINE_HEADER: Final = DEADLINE_HEADER.lower().encode()
 
 # OWASP's cheat sheet of REST security, for replies that are data and no pages. A reply
@@ -51,6 +53,7 @@ class Gateway:
         max_body_bytes: A larger body is answered with 413 as soon as that is known.
         timeout: Seconds from the request's head to the end of its reply. A caller may
             ask for fewer in ``X-Request-Timeout-Ms``.
+        cors: Wraps what answers pages of other origins. Only they pay for it.
     """
 
     def __init__(
@@ -61,82 +64,176 @@ class Gateway:
         headers: Iterable[tuple[bytes, bytes]],
         max_body_bytes: int,
         timeout: float,
+        cors: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         self._app = app
         self._refuse = refuse
         self._headers = tuple(headers)
+        # A reply may vary by more than we know of.
+        self._names = frozenset(name for name, _ in self._headers) - {b"vary"}
         self._max_body_bytes = max_body_bytes
         self._timeout = timeout
+        self._timers = Timers(timeout)
+        self._cors = cors and cors(self._guarded)
         self.active = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self.active += 1
+        try:
+            if self._cors is not None and _has_origin(scope):
+                await self._cors(scope, receive, send)
+            else:
+                await self._guarded(scope, receive, send)
+        finally:
+            self.active -= 1
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         length = wish = None
         for name, value in scope["headers"]:
             if name == b"content-length":
                 length = value
             elif name == _DEADLINE_HEADER:
                 wish = value
-        exchange = _Exchange(receive, send, self._headers, self._max_body_bytes)
-        deadline = wish and Deadline.from_header(
-            wish.decode("latin-1"), at_most=self._timeout
+        exchange = Exchange(
+            receive, send, self._headers, self._names, self._max_body_bytes
         )
-        if not deadline:
-            deadline = Deadline.after(self._timeout)
-        error: BaseAPIException
-        self.active += 1
-        try:
-            if length is not None and exceeds(length, self._max_body_bytes):
-                # Nobody will read the rest, so the connection is of no further use.
-                error = too_large(self._max_body_bytes, {"Connection": "close"})
-                await self._refuse(scope, receive, exchange.send, error)
-            elif deadline.expired:
-                error = DeadlineExceededError("The request came too late.")
-                await self._refuse(scope, receive, exchange.send, error)
-            else:
-                await self._limited(scope, exchange, deadline)
-        finally:
-            self.active -= 1
+        if length is not None and _exceeds(length, self._max_body_bytes):
+            # Nobody will read the rest, so the connection is of no further use.
+            error = _too_large(self._max_body_bytes)
+            await self._refuse(scope, receive, exchange.send, error)
+            return
+        wished = wish and Deadline.from_header(
+            wish.decode("latin-1"), at_most=self._timeout, clock=monotonic
+        )
+        scope[_EXCHANGE] = exchange
+        if wished:
+            if wished.expired:
+                late = DeadlineExceededError("The request came too late.")
+                await self._refuse(scope, receive, exchange.send, late)
+                return
+            self._timers.start(exchange, wished.remaining())
+            deadline = wished
+        else:
+            self._timers.start(exchange)
+            deadline = Deadline(monotonic() + self._timeout, clock=monotonic)
+        await self._in_time(scope, exchange, deadline)
 
-    async def _limited(
-        self, scope: Scope, exchange: _Exchange, deadline: Deadline
+    async def _in_time(
+        self, scope: Scope, exchange: Exchange, deadline: Deadline
     ) -> None:
-        timer = asyncio.timeout(deadline.remaining())
-        scope[_TIMER] = exchange.timer = timer
         try:
-            async with timer:
-                with deadline_scope(deadline):
-                    await self._app(scope, exchange.receive, exchange.send)
-        except TimeoutError as late:
-            if not timer.expired():  # it is the application's own
+            with deadline_scope(deadline):
+                await self._app(scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError as cancelled:
+            if not exchange.expired or exchange.task_is_cancelled():
                 raise
             error = DeadlineExceededError("The request was not answered in time.")
             if exchange.started:  # half an answer: the server cuts the connection
-                raise error from late
-            exchange.timer = None
-            await self._refuse(scope, exchange.receive, exchange.send, error)
+                raise error from cancelled
+        else:
+            if exchange.expired:  # and the application did not mind
+                exchange.task_is_cancelled()
+            return
+        finally:
+            exchange.stop_timer()
+        await self._refuse(scope, exchange.receive, exchange.send, error)
 
 
-class _Exchange:
+def _has_origin(scope: Scope) -> bool:
+    return any(name == b"origin" for name, _ in scope["headers"])
+
+
+class Timers:
+    """The timers of requests.
+
+    All but a few have the same time, so the one that began first is due first, and one
+    timer of the loop serves all. One each would be five times the price.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._running: dict[Exchange, float] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self, exchange: Exchange, seconds: float | None = None) -> None:
+        """Cancel the current task after *seconds*, unless the timer is stopped."""
+        loop = asyncio.get_running_loop()
+        exchange.watch(asyncio.current_task(loop))
+        if seconds is not None:
+            handle = loop.call_later(seconds, exchange.expire)
+            exchange.stop_timer = handle.cancel
+            return
+        if loop is not self._loop:  # tests run several, one after the other
+            self._loop, self._handle, self._running = loop, None, {}
+        self._running[exchange] = loop.time() + self._seconds
+        exchange.stop_timer = partial(self._running.pop, exchange, None)
+        if self._handle is None:
+            self._handle = loop.call_later(self._seconds, self._fire, loop)
+
+    def _fire(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._handle = None
+        for exchange, due in list(self._running.items()):
+            if due > loop.time():
+                self._handle = loop.call_at(due, self._fire, loop)
+                return
+            del self._running[exchange]
+            exchange.expire()
+
+
+class Exchange:
     """One request and its answer."""
 
-    __slots__ = ("_extra", "_left", "_limit", "_receive", "_send", "started", "timer")
+    __slots__ = (
+        "_extra",
+        "_left",
+        "_limit",
+        "_names",
+        "_receive",
+        "_requests",
+        "_send",
+        "_task",
+        "expired",
+        "started",
+        "stop_timer",
+    )
 
     def __init__(
         self,
         receive: Receive,
         send: Send,
         headers: tuple[tuple[bytes, bytes], ...],
+        names: frozenset[bytes],
         max_body_bytes: int,
     ) -> None:
         self._receive = receive
         self._send = send
         self._extra = headers
+        self._names = names
         self._limit = self._left = max_body_bytes
+        self._task: asyncio.Task[object] | None = None
+        self._requests = 0
         self.started = False
-        self.timer: asyncio.Timeout | None = None
+        self.expired = False
+        self.stop_timer: Callable[[], object] = _nothing
+
+    def watch(self, task: asyncio.Task[object] | None) -> None:
+        """Remember the task, and how often somebody wants it cancelled already."""
+        self._task = task
+        self._requests = task.cancelling() if task else 0
+
+    def expire(self) -> None:
+        """Time is up."""
+        self.expired = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def task_is_cancelled(self) -> bool:
+        """Take our own request to cancel back; say whether there are others."""
+        return self._task is not None and self._task.uncancel() > self._requests
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -145,7 +242,7 @@ class _Exchange:
             if self._left < 0:
                 # Of Starlette's class: FastAPI makes a 400 of any other error that
                 # comes up while it reads a body.
-                error = too_large(self._limit, {"Connection": "close"})
+                error = _too_large(self._limit)
                 raise HTTPException(413, error.detail, error.headers)
         return message
 
@@ -153,18 +250,26 @@ class _Exchange:
         kind = message["type"]
         if kind == "http.response.start":
             self.started = True
-            headers = list(message.get("headers", ()))
-            names = {name.lower() for name, _ in headers}
-            headers += [extra for extra in self._extra if extra[0] not in names]
+            headers = [*message.get("headers", ())]
+            extra = self._extra
+            for name, _ in headers:
+                if name in self._names:
+                    own = {name for name, _ in headers} & self._names
+                    extra = tuple(pair for pair in extra if pair[0] not in own)
+                    break
+            headers += extra
             message = {**message, "headers": headers}
         await self._send(message)
         if kind == "http.response.pathsend" or (
             kind == "http.response.body" and not message.get("more_body")
         ):
             # The answer is out. Background tasks have as long as they need.
-            if self.timer is not None and not self.timer.expired():
-                self.timer.reschedule(None)
+            self.stop_timer()
             deadline_scope(None).__enter__()
+
+
+def _nothing() -> None:
+    """Stand in for a timer."""
 
 
 def lift_deadline(connection: HTTPConnection) -> None:
@@ -173,18 +278,18 @@ def lift_deadline(connection: HTTPConnection) -> None:
     For a stream without an end, such as server-sent events. Calls that the handler
     makes still see the deadline; ``deadline_scope(None)`` lifts it for them.
     """
-    timer = connection.scope.get(_TIMER)
-    if timer is not None and not timer.expired():
-        timer.reschedule(None)
+    exchange = connection.scope.get(_EXCHANGE)
+    if exchange is not None:
+        exchange.stop_timer()
 
 
-def exceeds(content_length: bytes, limit: int) -> bool:
-    """Say whether a length is over the limit; one that is no number is not."""
+def _exceeds(content_length: bytes, limit: int) -> bool:
+    """Whether a length is over the limit; one that is no number is not."""
     return content_length.isdigit() and int(content_length[:20]) > limit
 
 
-def too_large(limit: int, headers: dict[str, str]) -> PayloadTooLargeException:
-    """The error for a body over *limit*."""
+def _too_large(limit: int) -> PayloadTooLargeException:
+    """The error for a body over *limit*, of which the rest is not read."""
     return PayloadTooLargeException(
-        f"The body must not exceed {limit} bytes.", headers=headers
+        f"The body must not exceed {limit} bytes.", headers={"Connection": "close"}
     )

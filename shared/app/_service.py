@@ -341,10 +341,12 @@ def _layers(
             inner, quiet_paths=_QUIET, observe=metrics.observe_request
         )
 
+    origins = config.cors.allow_origins
+
     def cors(inner: ASGIApp) -> ASGIApp:
         return CORSMiddleware(
             inner,
-            allow_origins=config.cors.allow_origins,
+            allow_origins=origins,
             allow_credentials=config.cors.allow_credentials,
             allow_methods=config.cors.allow_methods,
             allow_headers=config.cors.allow_headers,
@@ -357,14 +359,20 @@ def _layers(
         made = Gateway(
             inner,
             refuse=refuse,
-            headers=(*SECURITY_HEADERS, *([HSTS] if production else [])),
+            headers=[
+                *SECURITY_HEADERS,
+                *([HSTS] if production else []),
+                # For caches, on replies to pages of no other origin too.
+                *([(b"vary", b"Origin")] if origins else []),
+            ],
             max_body_bytes=config.server.max_body_bytes,
             timeout=config.server.request_timeout,
+            cors=cors if origins else None,
         )
         gateways.append(made)
         return made
 
-    return [access_log, *([cors] if config.cors.allow_origins else []), gateway]
+    return [access_log, gateway]
 
 
 def _health_handlers(health: Health) -> dict[str, Handler]:

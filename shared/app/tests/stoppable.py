@@ -49,8 +49,8 @@ def main(*, shutdown_timeout: float, drain_delay: float, port: int) -> None:
         async def parts() -> AsyncIterator[bytes]:
             yield b"begun "
             _log.info("holding")
-            while await _accepts(host, port):
-                await asyncio.sleep(0.01)  # it is the kernel's port
+            while await _accepts(host, port):  # noqa: ASYNC110  # the system's port
+                await asyncio.sleep(0.01)
             yield b"finished"
 
         return StreamingResponse(parts())
@@ -87,11 +87,15 @@ def main(*, shutdown_timeout: float, drain_delay: float, port: int) -> None:
 
         @contextlib.asynccontextmanager
         async def broken() -> AsyncIterator[None]:
-            raise ConnectionRefusedError("nobody listens there")
+            await _fail()
             yield
 
         service.add_resource("broken", broken)
     service.run(drain_delay=drain_delay)
+
+
+async def _fail() -> None:
+    raise ConnectionRefusedError("nobody listens there")
 
 
 async def _accepts(host: str, port: int) -> bool:

@@ -37,11 +37,12 @@ TAKEN_CLASSES = frozenset(
         APIRouter Annotated Any ApiContract ArgumentParser AsyncSession
         BadRequestException Base BaseDTO BaseRepository BaseResponseDTO BaseUpdateDTO
         ConfigurationError ConflictException Database DatabaseConfig Dependency
-        Depends Description Env Field HTTPConnection Header Iterator Mapped Name
-        NotFoundException NotNull Page PageQuery Path Popen Query Response Sequence
-        Server ServerConfig Service ServiceConfig Settings StartError String
-        TestClient TestOnPostgresql TestOnSqlite TimestampMixin UUIDKeyMixin
-        ValidationException VersionMixin
+        Depends Description Env Field HTTPConnection Header Iterator Mapped
+        MigrationError Name NotFoundException NotNull Page PageQuery Path Popen Query
+        Response Sequence Server ServerConfig Service ServiceConfig
+        ServiceUnavailableException Settings StartError String TestClient
+        TestOnPostgresql TestOnSqlite TimestampMixin UUIDKeyMixin ValidationException
+        VersionMixin
         """,
     )
 )

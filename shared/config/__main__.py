@@ -24,6 +24,7 @@ from shared.config import (
     render_env_example,
     render_markdown,
 )
+from shared.config._tree import settings_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,6 +116,10 @@ def _model(text: str) -> type[ServiceConfig]:
     model = getattr(module, class_name, None)
     if not isinstance(model, type) or not issubclass(model, ServiceConfig):
         raise _UsageError(f"--model: {text} is no subclass of ServiceConfig.")
+    try:
+        settings_of(model)
+    except TypeError as error:
+        raise _UsageError(f"--model: {error}") from None
     return model
 
 

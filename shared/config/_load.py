@@ -26,7 +26,7 @@ C = TypeVar("C", bound=ServiceConfig)
 
 _log = logging.getLogger("shared.config")
 _cache: dict[tuple[str, type[ServiceConfig]], ServiceConfig] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()  # a model's own check may ask for a configuration
 
 
 @overload

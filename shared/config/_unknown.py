@@ -164,7 +164,9 @@ def _differ_by_digits(one: str, other: str) -> bool:
 
 def _distance(one: str, other: str, limit: int) -> int:
     """Letters to insert, drop, change or swap; more than *limit* is not told apart."""
-    if abs(len(one) - len(other)) > limit:
+    # Cheap, and true of almost every name of an environment: one slip changes the
+    # length by one at most, and the letters by two.
+    if abs(len(one) - len(other)) > limit or len(set(one) ^ set(other)) > 2 * limit:
         return limit + 1
     earlier: list[int] = []
     before: list[int] = []

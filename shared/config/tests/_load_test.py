@@ -594,6 +594,25 @@ def test_failures_are_not_cached(
     assert get_config(SERVICE).database.pool_size == 5
 
 
+class Asking(ServiceConfig):
+    """A check that needs another service's configuration."""
+
+    @model_validator(mode="after")
+    def _same_level(self) -> Self:
+        if self.log_level != get_config("other-service").log_level:
+            raise ValueError("must log as other-service does")
+        return self
+
+
+def test_a_check_may_ask_for_a_configuration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One inside the other, in one thread."""
+    monkeypatch.chdir(tmp_path)
+
+    assert get_config(SERVICE, Asking).log_level == "INFO"
+
+
 def test_threads_get_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Even when they all come first."""
     monkeypatch.chdir(tmp_path)

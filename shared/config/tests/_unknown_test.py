@@ -230,3 +230,11 @@ def test_distance_counts_slips() -> None:
 def test_env_is_used() -> None:
     """The variable of Env is the one that is suggested."""
     assert Env("A", "B").names == ("A", "B")
+
+
+@given(one=WORDS, other=WORDS, limit=st.integers(0, 3))
+def test_the_limit_changes_no_answer(one: str, other: str, limit: int) -> None:
+    """What is skipped as too far is too far."""
+    near = _distance(one, other, 99) <= limit
+
+    assert (_distance(one, other, limit) <= limit) is near

@@ -12,12 +12,19 @@ from shared.config import __main__ as program
 from shared.config import render_env_example, render_markdown
 from shared.config.__main__ import main
 
+TWICE = (
+    "Twice reads SECRET_KEY twice: as security.secret_key and as secret_key. "
+    'Drop one, or name it with Annotated[..., Env("NAME")].'
+)
 MODEL = """
 from pydantic import SecretStr
 from shared.config import ServiceConfig
 
 class Settings(ServiceConfig):
     app_secret: SecretStr
+
+class Twice(ServiceConfig):
+    secret_key: SecretStr
 
 class Other:
     pass
@@ -157,6 +164,7 @@ def test_model(
         ("stopping:Settings", "--model: stopping stopped with KeyError."),
         ("other:Other", "--model: other:Other is no subclass of ServiceConfig."),
         ("other:Gone", "--model: other:Gone is no subclass of ServiceConfig."),
+        ("other:Twice", f"--model: {TWICE}"),
     ],
 )
 def test_wrong_models(

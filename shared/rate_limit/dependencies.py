@@ -32,6 +32,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.logging import SecurityEvent, log_security_event
+from shared.logging.middleware import route_template
 from shared.rate_limit._decision import Decision
 from shared.rate_limit._errors import RateLimitUnavailableException
 from shared.rate_limit._fields import rate_limit_fields, refusal
@@ -237,13 +238,13 @@ class _Limit:
 
 
 def _log_refusal(connection: HTTPConnection, decision: Decision) -> None:
-    # The template of the path, since the path itself may hold anything.
-    route = getattr(connection.scope.get("route"), "path", "")
+    method = connection.scope.get("method", "WEBSOCKET")
     log_security_event(
         SecurityEvent.RATE_LIMITED,
         outcome="denied",
         actor=decision.key,
-        target=f"{connection.scope.get('method', 'WEBSOCKET')} {route}",
+        # The template, since the path itself may hold anything
+        target=f"{method} {route_template(connection.scope)}",
         reason=refusal(decision).extra_info["policy"],
         cost=decision.cost,
     )

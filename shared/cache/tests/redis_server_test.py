@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -113,6 +115,42 @@ class TestRedisCache(CacheContract):
                 for client in (one, other)
             ]
             yield CacheBackend(caches[0], elapse, twin=caches[1])
+
+
+_PROCESS = """
+import asyncio, sys
+from redis.asyncio import Redis
+from shared.cache.redis import RedisCache
+
+async def main(url, prefix):
+    async with Redis.from_url(url) as client:
+        cache = RedisCache(client, prefix=prefix, timeout=60, max_wait=120)
+
+        async def fill():
+            await asyncio.sleep(0.05)
+            return await client.incr(prefix + "calls")
+
+        tasks = [cache.get_or_fill("a", fill, ttl=1000) for _ in range(100)]
+        print(sum(await asyncio.gather(*tasks)))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_processes_share_a_fill(redis: Redis, prefix: str) -> None:
+    """Three of a hundred tasks each: one call, and all have what it returned."""
+    command = [sys.executable, "-c", _PROCESS, redis_url(), prefix]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    started = [
+        await asyncio.create_subprocess_exec(
+            *command, env=variables, stdout=asyncio.subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    outputs = [(await process.communicate())[0] for process in started]
+
+    assert [int(output) for output in outputs] == [100] * 3
+    assert await redis.get(f"{prefix}calls") == b"1"
 
 
 async def test_a_dead_process_s_lease_is_taken_over(

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI, Header, HTTPException, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, WebSocket
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.testclient import TestClient, WebSocketDenialResponse
@@ -246,6 +246,28 @@ def test_a_refusal_is_a_security_event(
     assert (facts["event"], facts["outcome"]) == ("rate_limited", "denied")
     assert (facts["actor"], facts["target"]) == ("ann", "GET /plain")
     assert (facts["reason"], facts["data"]) == ("burst", {"cost": 1})
+
+
+def test_the_target_of_the_event_is_the_whole_template(
+    limiter: InMemoryRateLimiter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the prefixes of routers, and without what the caller wrote in its place."""
+    router = APIRouter(prefix="/v1")
+    dear = Depends(rate_limit(BURST, key=everyone, cost=3))
+
+    @router.get("/orders/{order_id}", dependencies=[dear])
+    async def order(order_id: str) -> str:
+        return order_id
+
+    app = FastAPI()
+    register_exception_handlers(app)
+    configure_rate_limits(app, limiter)
+    app.include_router(router, prefix="/api")
+    with caplog.at_level(logging.INFO, "shared.security"):
+        status = TestClient(app).get("/api/v1/orders/secret").status_code
+
+    targets = [vars(r)["target"] for r in caplog.records if r.name == "shared.security"]
+    assert (status, targets) == (429, ["GET /api/v1/orders/{order_id}"])
 
 
 def test_a_cost_of_the_route(client: TestClient) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 import uuid
 from collections.abc import AsyncIterator
 
@@ -185,6 +188,38 @@ async def test_a_restarted_server_knows_no_script(redis: Redis, prefix: str) -> 
     second = await limiter.acquire("a", [MINUTE])
 
     assert (first.remaining, second.remaining) == (2, 1)
+
+
+_PROCESS = """
+import asyncio, sys
+from redis.asyncio import Redis
+from shared.rate_limit import RateLimitPolicy
+from shared.rate_limit.redis import RedisRateLimiter
+
+async def main(url, prefix):
+    policies = [RateLimitPolicy("all", limit=150, window=3600)]
+    async with Redis.from_url(url) as client:
+        limiter = RedisRateLimiter(client, prefix=prefix, timeout=60)
+        tasks = [limiter.acquire("a", policies) for _ in range(100)]
+        print(sum(map(bool, await asyncio.gather(*tasks))))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_processes_share_a_limit(prefix: str) -> None:
+    """Three of a hundred questions each: never over the limit, nor below it."""
+    command = [sys.executable, "-c", _PROCESS, redis_url(), prefix]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    started = [
+        await asyncio.create_subprocess_exec(
+            *command, env=variables, stdout=asyncio.subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    outputs = [(await process.communicate())[0] for process in started]
+
+    assert sum(map(int, outputs)) == 150
 
 
 async def test_no_server(unused_tcp_port: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.app._openapi import described
 from shared.app._resources import StartError
 
 Layer = Callable[[ASGIApp], ASGIApp]
@@ -27,6 +28,10 @@ class ServiceApp(FastAPI):
     def __init__(self, layers: list[Layer], **kwargs: Any) -> None:
         self.layers = layers
         super().__init__(**kwargs)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, with what every service has."""
+        return described(super().openapi())
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the application as the server calls it."""

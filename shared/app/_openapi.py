@@ -5,6 +5,7 @@ Private: used by ``shared.app`` only.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, Final
 
 from shared.app._health import HEALTH_MEDIA_TYPE
@@ -13,11 +14,9 @@ from shared.errors import PROBLEM_MEDIA_TYPE, PROBLEM_SCHEMA
 TAG: Final = "service"
 
 # One entry that covers every error, instead of five that repeat each other.
-ANY_PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
-    "default": {
-        "description": "An error.",
-        "content": {PROBLEM_MEDIA_TYPE: {"schema": dict(PROBLEM_SCHEMA)}},
-    }
+_ANY_PROBLEM: Final = {
+    "description": "An error.",
+    "content": {PROBLEM_MEDIA_TYPE: {"schema": dict(PROBLEM_SCHEMA)}},
 }
 
 _TEXT: Final = {"type": "string"}
@@ -83,7 +82,7 @@ def _operation(
     }
 
 
-def service_paths() -> dict[str, Any]:
+def _service_paths() -> dict[str, Any]:
     """The paths that are documented. ``/metrics`` is for machines and is not."""
     media = HEALTH_MEDIA_TYPE
     return {
@@ -109,7 +108,15 @@ def service_paths() -> dict[str, Any]:
     }
 
 
-def with_service_paths(document: dict[str, Any]) -> dict[str, Any]:
-    """*document* with these paths after its own."""
-    document["paths"] = {**document.get("paths", {}), **service_paths()}
+def described(document: dict[str, Any]) -> dict[str, Any]:
+    """*document*, in which each operation may fail, with our paths after its own.
+
+    Not by FastAPI's ``responses=``: beside a ``default`` it does not tell of the 422.
+    """
+    paths = document.get("paths", {})
+    for item in paths.values():
+        for operation in item.values():
+            if isinstance(operation, dict) and "responses" in operation:
+                operation["responses"].setdefault("default", deepcopy(_ANY_PROBLEM))
+    document["paths"] = {**paths, **_service_paths()}
     return document

@@ -27,7 +27,6 @@ from shared.app._endpoints import Endpoints, Handler
 from shared.app._gateway import HSTS, SECURITY_HEADERS, Gateway
 from shared.app._health import HEALTH_MEDIA_TYPE, Check, CheckFunction, Health
 from shared.app._metrics import Metrics
-from shared.app._openapi import ANY_PROBLEM, with_service_paths
 from shared.app._resources import Factory, Resource, Resources, StartError
 from shared.app._server import CLOSE_SECONDS, serve
 from shared.auth import KeyRing, KeySource, TokenPolicy
@@ -249,7 +248,6 @@ def create_service(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        responses=ANY_PROBLEM,
         # FastAPI's own, from 0.140 on, would double the spans of shared.app.tracing.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -274,7 +272,6 @@ def create_service(
     handlers = _health_handlers(health)
     handlers["/metrics"] = _metrics_handler(metrics, metrics_token)
     handlers["/info"] = _info_handler(service, version, build)
-    _document(app)
     if config.server.docs_enabled:
         handlers |= _docs_handlers(app)
     app.router.routes.insert(0, Endpoints(handlers))
@@ -424,16 +421,6 @@ def _info_handler(service: Service, version: str, build: str | None) -> Handler:
         return JSONResponse(facts)
 
     return handler
-
-
-def _document(app: FastAPI) -> None:
-    original = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        return with_service_paths(original())
-
-    # FastAPI's documented way to extend its document.
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _docs_handlers(app: FastAPI) -> dict[str, Handler]:

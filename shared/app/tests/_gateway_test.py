@@ -23,11 +23,12 @@ from shared.resilience import (
     DeadlineExceededError,
     current_deadline,
 )
-from shared.testing import captured_logs, is_problem
+from shared.testing import FakeClock, captured_logs, is_problem
 
 Message = MutableMapping[str, Any]
 Make = Callable[..., Service]
 SOON = {"request_timeout": 0.01}
+MUCH_LATER = 0.05  # a timer that was not stopped has struck by then
 
 
 class Note(BaseModel):
@@ -205,7 +206,7 @@ def slow(make: Make) -> tuple[TestClient, list[str]]:
 
         async def pieces() -> AsyncIterator[bytes]:
             yield b"one "
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(MUCH_LATER)
             yield b"two"
 
         return StreamingResponse(pieces())
@@ -214,7 +215,7 @@ def slow(make: Make) -> tuple[TestClient, list[str]]:
     async def background(tasks: BackgroundTasks) -> str:
         async def later() -> None:
             noticed.append(f"deadline: {current_deadline()}")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(MUCH_LATER)
             noticed.append("done")
 
         tasks.add_task(later)
@@ -364,9 +365,11 @@ async def test_a_request_that_is_cancelled_from_outside(make: Make) -> None:
         await task
 
 
-async def test_one_timer_serves_all() -> None:
+async def test_one_timer_serves_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests are due in the order in which they came, each at its own time."""
-    timers = Timers(0.05)
+    clock = FakeClock()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock.monotonic)
+    timers = Timers(60)
     over: list[int] = []
 
     async def request(number: int, *, finishes: bool = False) -> None:
@@ -380,22 +383,22 @@ async def test_one_timer_serves_all() -> None:
         finally:
             one.stop_timer()
 
-    first = asyncio.create_task(request(1))
-    await asyncio.create_task(request(2, finishes=True))
-    await asyncio.sleep(0.01)
-    third = asyncio.create_task(request(3))
-    await first
-    early = list(over)
-    await third
-    await asyncio.create_task(request(4))
+    async def after(seconds: float) -> list[int]:
+        clock.advance(seconds)
+        for _ in range(5):  # timer, cancellation, end
+            await asyncio.sleep(0)
+        return list(over)
 
-    assert early == [1]
-    assert over == [1, 3, 4]
+    tasks = [asyncio.create_task(request(1))]
+    tasks.append(asyncio.create_task(request(2, finishes=True)))
+    seen = [await after(10)]
+    tasks.append(asyncio.create_task(request(3)))
+    seen += [await after(0), await after(50), await after(9), await after(1)]
+    tasks.append(asyncio.create_task(request(4)))
+    seen += [await after(0), await after(60)]
+    await asyncio.gather(*tasks)
 
-
-async def _answers(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200})
-    await send({"type": "http.response.body"})
+    assert seen == [[], [], [1], [1], [1, 3], [1, 3], [1, 3, 4]]
 
 
 async def _no_refusal(*_: Any) -> None:
@@ -410,7 +413,7 @@ async def test_the_end_of_an_answer_stops_the_timer(kind: str) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200})
         await send({"type": kind})
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(MUCH_LATER)
         ended.set()
 
     gateway = Gateway(

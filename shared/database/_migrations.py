@@ -304,8 +304,8 @@ def _check_references(connection: Connection) -> None:
     if lost:
         tables = sorted({str(row[0]) for row in lost})
         raise MigrationError(
-            f"After this migration rows of {', '.join(tables)} would refer to rows that "
-            "do not exist. Nothing was changed."
+            f"After this migration rows of {', '.join(tables)} would refer to rows "
+            "that do not exist. Nothing was changed."
         )
 
 

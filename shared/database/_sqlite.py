@@ -33,12 +33,15 @@ def tune_sqlite(engine: Engine, *, busy_timeout: float, memory: bool) -> None:
 
     def on_connect(connection: Any, _: object) -> None:
         connection.isolation_level = None  # sqlite3 begins nothing by itself
-        cursor = connection.cursor()
         try:
+            cursor = connection.cursor()
             for pragma in pragmas:
                 cursor.execute(f"PRAGMA {pragma}")
-        finally:
             cursor.close()
+        except BaseException:
+            # The pool forgets it, and aiosqlite's thread would wait for ever.
+            connection.close()
+            raise
 
     def on_begin(connection: Connection) -> None:
         if connection.get_execution_options().get(READ_ONLY):

@@ -55,16 +55,9 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def test_broken_references_are_refused(database: Database, tmp_path: Path) -> None:
     """What would leave rows that refer to nothing is undone, and the table named."""
     folder = migrations_folder(tmp_path / "migrations")
-    revision(
-        folder,
-        "one",
-        f"""
-        {TABLE}
-        op.create_table("b", sa.Column("i", sa.Integer, sa.ForeignKey("a.i")))
-        op.execute("INSERT INTO b VALUES (7)")
-        """,
-        after=None,
-    )
+    other = 'op.create_table("b", sa.Column("i", sa.Integer, sa.ForeignKey("a.i")))'
+    steps = [TABLE, other, 'op.execute("INSERT INTO b VALUES (7)")']
+    revision(folder, "one", "\n".join(steps), after=None)
     with pytest.raises(MigrationError, match="rows of b would refer"):
         upgrade(database, folder)
 

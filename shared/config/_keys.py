@@ -68,15 +68,15 @@ def is_guessable(key: SecretStr) -> bool:
 
 def check_aes_keys(ring: SecretStr) -> SecretStr:
     """Check a key ring for AES-256: ``base64``, or ``k2:base64,k1:base64``."""
-    for number, key in _ring(ring, bare=True):
+    for number, key in _ring(ring):
         if len(key) != _AES_BYTES:
             refuse(f"Key {number} is not {_AES_BYTES} bytes long.", _NEW_KEY)
     return ring
 
 
 def check_peppers(ring: SecretStr) -> SecretStr:
-    """Check a ring of peppers: ``p2:base64,p1:base64``."""
-    for number, key in _ring(ring, bare=False):
+    """Check a ring of peppers: ``base64``, or ``p2:base64,p1:base64``."""
+    for number, key in _ring(ring):
         if len(key) < _MIN_PEPPER_BYTES:
             refuse(
                 f"Pepper {number} has fewer than {_MIN_PEPPER_BYTES} bytes.", _NEW_KEY
@@ -84,7 +84,7 @@ def check_peppers(ring: SecretStr) -> SecretStr:
     return ring
 
 
-def _ring(ring: SecretStr, *, bare: bool) -> list[tuple[int, bytes]]:
+def _ring(ring: SecretStr) -> list[tuple[int, bytes]]:
     entries = [entry.strip() for entry in ring.get_secret_value().split(",")]
     shape = "Write id:base64, or id2:base64,id1:base64 with the one in use first."
     ids: set[str] = set()
@@ -92,7 +92,7 @@ def _ring(ring: SecretStr, *, bare: bool) -> list[tuple[int, bytes]]:
     for number, entry in enumerate(entries, start=1):
         key_id, colon, code = entry.rpartition(":")
         if not colon:
-            if len(entries) > 1 or not bare:
+            if len(entries) > 1:
                 refuse(f"Entry {number} has no id.", shape)
         elif not _KEY_ID.fullmatch(key_id) or key_id in ids:
             refuse(

@@ -48,7 +48,7 @@ def refusals(
             rule = item["detail"]
             if _shows_secret(model, found, location, rule):
                 rule = _GENERIC
-            rule = _entry(model, location) + rule
+            rule = _entry(model, location) + _sentence(rule)
             advice = _correct(model, location)
             yield _problem(model, found, location, rule, advice)
 
@@ -83,6 +83,10 @@ def _entry(model: type[BaseModel], location: Sequence[str | int]) -> str:
     setting = _setting(model, location)
     rest = location[len(setting.path) :] if setting else ()
     return f"Entry {rest[0] + 1}: " if rest and isinstance(rest[0], int) else ""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _correct(model: type[BaseModel], location: Sequence[str | int]) -> str:

@@ -63,6 +63,8 @@ def masked(name: str, value: Any) -> Any:
         return HIDDEN
     if isinstance(value, str):
         return mask_url(value)
+    if isinstance(value, BaseModel) and not isinstance(value, ConfigSection):
+        value = value.model_dump()  # which a plain model does not mask
     if isinstance(value, Mapping):
         return {key: masked(f"{name}_{key}", item) for key, item in value.items()}
     if type(value) in (list, tuple, set, frozenset):

@@ -206,8 +206,8 @@ class SecurityConfig(ConfigSection):
         AfterValidator(lambda ring: ring and check_peppers(ring)),
         Env("API_KEY_PEPPERS"),
         Field(
-            description="Hash the secrets of API keys: p1:base64, or a ring, of which "
-            "the first is used for new ones (p2:base64,p1:base64).",
+            description="Hash the secrets of API keys: 32 or more bytes in base64, or "
+            "a ring, of which the first hashes new ones (p2:base64,p1:base64).",
         ),
     ] = None
 

@@ -47,6 +47,7 @@ def test_one_bare_aes_key() -> None:
     key = SecretStr(b64(bytes(range(32))))
 
     assert check_aes_keys(key) is key
+    assert check_peppers(key) is key
 
 
 ONE, TWO = b64(bytes(range(32))), b64(bytes(range(1, 33)))
@@ -80,12 +81,12 @@ def test_broken_ring(ring: str, rule: str) -> None:
 @pytest.mark.parametrize(
     ("ring", "rule"),
     [
-        (ONE, "Entry 1 has no id"),
+        (f"{ONE},p1:{TWO}", "Entry 1 has no id"),
         (f"p1:{b64(bytes(31))}", "Pepper 1 has fewer than 32"),
     ],
 )
 def test_broken_peppers(ring: str, rule: str) -> None:
-    """A pepper has an id, which is in every hash, and no fewer bits than SHA-256."""
+    """Of several each has an id; none has fewer bits than SHA-256."""
     with pytest.raises(PydanticCustomError, match=rule):
         check_peppers(SecretStr(ring))
 

@@ -421,7 +421,7 @@ def _complain(value: str) -> str:
         ({"APP_SECRET": "hunter2-and-more"}, "APP_SECRET (environment): The value is"),
         ({"COLOUR": "hunter2"}, "COLOUR (environment): The value is not valid."),
         ({"BROKER": "x://u:hunter2@h"}, "BROKER (environment): The value is not"),
-        ({}, "Talkative: one of the three must be set Correct it."),
+        ({}, "Talkative: one of the three must be set. Correct it."),
     ],
 )
 def test_a_validator_that_quotes_the_value(environ: dict[str, str], rule: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from shared.config._section import ConfigSection, Env, is_secret_name, masked
 
@@ -20,6 +20,29 @@ class Mail(ConfigSection):
     hosts: tuple[str, ...] = ()
     tokens: list[str] | None = None
     retries: int = 3
+
+
+class Account(BaseModel):
+    """A plain model of pydantic."""
+
+    user: str
+    password: str
+
+
+class WithModel(ConfigSection):
+    """One variable with an object in it."""
+
+    account: Account
+
+
+def test_plain_models_are_masked_too() -> None:
+    """A model that knows nothing of masking is shown as the mapping it is."""
+    section = WithModel(account=Account(user="u", password="hunter2"))
+
+    assert repr(section) == (
+        "WithModel(account={'user': 'u', 'password': '**********'})"
+    )
+    assert "hunter2" not in section.model_dump_json()
 
 
 FULL = Mail(

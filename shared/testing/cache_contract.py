@@ -10,7 +10,9 @@
             async def elapse(seconds: float) -> None:
                 clock.advance(seconds)
 
-            return CacheBackend(MyCache(clock=clock.monotonic), elapse)
+            events: list[CacheEvent] = []
+            cache = MyCache(clock=clock.monotonic, on_event=events.append)
+            return CacheBackend(cache, elapse, events)
 """
 
 # ruff: noqa: S101 - this is a test, whose classes run elsewhere
@@ -25,7 +27,7 @@ from typing import Any
 
 import pytest
 
-from shared.cache import Cache
+from shared.cache import Cache, CacheEvent
 
 __all__ = ["CacheBackend", "CacheContract", "Filler"]
 
@@ -39,17 +41,28 @@ class CacheBackend:
     Attributes:
         cache: The one that is asked, empty.
         elapse: Lets seconds pass for what is stored.
+        events: What the cache and its twin tell ``on_event``.
         twin: Another object on the same store, as of another process.
     """
 
     cache: Cache[Any]
     elapse: Callable[[float], Awaitable[None]]
+    events: list[CacheEvent]
     twin: Cache[Any] | None = None
 
     @property
     def other(self) -> Cache[Any]:
         """The twin, or the cache itself."""
         return self.twin or self.cache
+
+    async def missed(self, times: int) -> None:
+        """Wait until so many have missed, and so have called the fill or wait for it.
+
+        A cache tells of the miss and begins to wait without letting others run.
+        """
+        async with asyncio.timeout(60):
+            while self.events.count(CacheEvent.MISS) < times:  # noqa: ASYNC110 - a list
+                await asyncio.sleep(0.001)
 
 
 class Filler:
@@ -83,12 +96,6 @@ class Filler:
         if self.error is not None:
             raise self.error
         return self.value
-
-
-async def _settle() -> None:
-    """Let all tasks come to where they wait."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 class CacheContract:
@@ -197,7 +204,7 @@ class CacheContract:
             for cache in caches
         ]
         await filler.begun.wait()
-        await _settle()
+        await backend.missed(100)
         filler.go.set()
 
         assert await asyncio.gather(*tasks) == ["filled"] * 100
@@ -226,7 +233,7 @@ class CacheContract:
             for _ in range(10)
         ]
         await filler.begun.wait()
-        await _settle()
+        await backend.missed(10)
         filler.go.set()
         errors = await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -242,7 +249,7 @@ class CacheContract:
         first = asyncio.create_task(backend.cache.get_or_fill("a", filler, ttl=1000))
         await filler.begun.wait()
         second = asyncio.create_task(backend.cache.get_or_fill("a", filler, ttl=1000))
-        await _settle()
+        await backend.missed(2)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -260,7 +267,7 @@ class CacheContract:
             for _ in range(3)
         ]
         await filler.begun.wait()
-        await _settle()
+        await backend.missed(3)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -279,7 +286,7 @@ class CacheContract:
         good = Filler("good")
         good.go.set()
         second = asyncio.create_task(backend.cache.get_or_fill("a", good, ttl=1000))
-        await _settle()
+        await backend.missed(2)
         filler.go.set()
 
         assert await second == "good"

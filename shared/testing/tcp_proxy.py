@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from types import TracebackType
 from typing import Final, Self
 
@@ -54,7 +53,7 @@ class TcpProxy:
         self.cut()
         for connection in self._connections:
             connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*self._connections)
         await self._server.wait_closed()
 
     def hold_replies(self) -> None:
@@ -81,15 +80,18 @@ class TcpProxy:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio runs this as a task
         self._connections.add(task)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            to_server = await asyncio.open_connection(*self._upstream)
-            self._writers |= {writer, to_server[1]}
-            both = (
-                self._requests(reader, to_server[1]),
-                self._pass_back(to_server[0], writer),
+        self._writers.add(writer)
+        try:
+            from_server, to_server = await asyncio.open_connection(*self._upstream)
+            self._writers.add(to_server)
+            await asyncio.gather(
+                self._requests(reader, to_server), self._pass_back(from_server, writer)
             )
-            await asyncio.gather(*both)
-        self._connections.discard(task)
+        except (OSError, asyncio.CancelledError):
+            pass  # either side is gone, or we are leaving
+        finally:
+            writer.transport.abort()
+            self._connections.discard(task)
 
     async def _requests(
         self, client: asyncio.StreamReader, server: asyncio.StreamWriter

@@ -15,14 +15,15 @@ from shared.testing.cache_contract import CacheBackend, CacheContract, Filler
 
 class TestInMemoryCache(CacheContract):
     @pytest.fixture
-    def backend(self) -> CacheBackend:
+    def backend(self, events: list[CacheEvent]) -> CacheBackend:
         """An empty cache in fake time."""
         clock = FakeClock()
+        cache = InMemoryCache(clock=clock.monotonic, on_event=events.append)
 
         async def elapse(seconds: float) -> None:
             clock.advance(seconds)
 
-        return CacheBackend(InMemoryCache(clock=clock.monotonic), elapse)
+        return CacheBackend(cache, elapse, events)
 
 
 @pytest.fixture

@@ -228,9 +228,11 @@ def _comment(text: str) -> Iterator[str]:
 def _quoted(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    escaped = text.replace("\\", "\\\\")
+    if "\n" in text:  # a second line would not be commented out with the first
+        return '"{}"'.format(escaped.replace('"', '\\"').replace("\n", "\\n"))
+    return "'{}'".format(escaped.replace("'", "\\'"))
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import AnyUrl, BaseModel, Field, SecretBytes, SecretStr
 
 from shared.config import (
@@ -21,7 +23,8 @@ from shared.config import (
     render_env_example,
     render_markdown,
 )
-from shared.config._render import default_text, plain_text, type_text
+from shared.config._dotenv import Assignment, read_dotenv
+from shared.config._render import _quoted, default_text, plain_text, type_text
 from shared.config._tree import settings_of
 
 
@@ -40,6 +43,7 @@ class Point(BaseModel):
 
 class Bare(ConfigSection):
     one: Annotated[int, Field(description="A | B")] = 1
+    lines: str = "one\ntwo"
 
 
 class Settings(ServiceConfig):
@@ -95,6 +99,7 @@ BY_NAME = {setting.name: setting for setting in settings_of(Settings)}
         ("MOTTO", "text, 40 or less long", "it's a # sign"),
         ("EITHER", "text", "1"),
         ("BARE_ONE", "integer", "1"),
+        ("BARE_LINES", "text", "one\ntwo"),
         ("DATABASE_URL", "URL", "sqlite:///./<service>.db"),
         ("DB_ECHO", "true or false", "false"),
         ("DB_POOL_TIMEOUT", "number, more than 0", "30.0"),
@@ -182,6 +187,15 @@ def test_quotes(tmp_path: Path) -> None:
 
     assert line == "MOTTO='it\\'s a # sign'"
     assert config.motto == "it's a # sign"
+
+
+@given(text=st.text(st.sampled_from("ab#'\"\\ \n$=|é")))
+def test_any_default_is_read_back(text: str) -> None:
+    """It is one line, and means what it meant."""
+    line = f"A={_quoted(text)}"
+
+    assert "\n" not in line
+    assert [*read_dotenv(line)] == [Assignment(1, "A", text)]
 
 
 def test_text_of_env_example() -> None:

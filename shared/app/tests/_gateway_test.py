@@ -391,14 +391,14 @@ async def test_one_timer_serves_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
     tasks = [asyncio.create_task(request(1))]
     tasks.append(asyncio.create_task(request(2, finishes=True)))
-    seen = [await after(10)]
+    seen = [await after(0), await after(10)]
     tasks.append(asyncio.create_task(request(3)))
     seen += [await after(0), await after(50), await after(9), await after(1)]
     tasks.append(asyncio.create_task(request(4)))
     seen += [await after(0), await after(60)]
     await asyncio.gather(*tasks)
 
-    assert seen == [[], [], [1], [1], [1, 3], [1, 3], [1, 3, 4]]
+    assert seen == [[], [], [], [1], [1], [1, 3], [1, 3], [1, 3, 4]]
 
 
 async def _no_refusal(*_: Any) -> None:

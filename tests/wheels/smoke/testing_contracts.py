@@ -1,5 +1,6 @@
 """The suites run outside the repository, on a backend of the reader's."""
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -40,5 +41,7 @@ assert DatabaseContract.__doc__
 with tempfile.TemporaryDirectory() as folder:
     file = Path(folder, "contracts_test.py")
     file.write_text(PROGRAM)
-    options = ["-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
-    assert pytest.main([*options, f"--rootdir={folder}", str(file)]) == 0
+    settings = ["asyncio_mode=auto", "asyncio_default_fixture_loop_scope=function"]
+    options = [part for setting in settings for part in ("-o", setting)]
+    with contextlib.chdir(folder):  # where hypothesis leaves its examples
+        assert pytest.main(["-q", "-p", "no:cacheprovider", *options, str(file)]) == 0

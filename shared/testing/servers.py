@@ -28,7 +28,7 @@ import pytest
 __all__ = ["postgresql_url", "rabbitmq_url", "redis_url"]
 
 _CONNECT_SECONDS: Final = 2.0
-_HOW = "docs/testing.md says how to start one"
+_HOW = "docs/servers.md says how to start one"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def test_a_missing_server_skips(
 
     with pytest.raises(
         SKIPPED,
-        match=rf"No {name} \(TEST_{variable}\): no connection .*docs/testing\.md",
+        match=rf"No {name} \(TEST_{variable}\): no connection .*docs/servers\.md",
     ) as caught:
         url_of()
 

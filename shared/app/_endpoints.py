@@ -36,11 +36,6 @@ class Endpoints(BaseRoute):
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._endpoints = {path: Endpoint(path, h) for path, h in handlers.items()}
 
-    @property
-    def paths(self) -> frozenset[str]:
-        """All of them."""
-        return frozenset(self._endpoints)
-
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether the path is one of ours."""
         path = scope["path"]

@@ -59,6 +59,7 @@ class Server(uvicorn.Server):
         self._bound = bound
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
+        self._watchdog: threading.Timer | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until a signal says stop."""
@@ -82,9 +83,9 @@ class Server(uvicorn.Server):
 
     def _begin(self, name: str) -> None:
         _log.info("%s: stopping", name)
-        watchdog = threading.Timer(self._bound, _give_up)
-        watchdog.daemon = True
-        watchdog.start()
+        self._watchdog = threading.Timer(self._bound, _give_up)
+        self._watchdog.daemon = True
+        self._watchdog.start()
         self._on_stop()
         if self._loop is None or self._drain_delay <= 0 or not self.started:
             self._close_port()
@@ -93,6 +94,12 @@ class Server(uvicorn.Server):
 
     def _close_port(self) -> None:
         self.should_exit = True
+
+    def call_off(self) -> None:
+        """Let the process live on: everything has ended."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog.join()
 
 
 def _give_up() -> None:
@@ -138,12 +145,26 @@ def serve(
             drain_delay=drain_delay,
             bound=drain_delay + shutdown_timeout + CLOSE_SECONDS + _MARGIN,
         )
+        before = set(threading.enumerate())
         try:
             server.run(sockets=[listener])
         except SystemExit:  # the start failed; the lifespan has said why
             raise SystemExit(1) from None
+    if not _any_busy(before):
+        server.call_off()
     if server.force_exit:
         raise SystemExit(1)
+
+
+def _any_busy(before: set[threading.Thread]) -> bool:
+    """Whether a thread of a handler still runs, on which the interpreter would wait.
+
+    An idle one of the pool ends by itself in a moment.
+    """
+    born = [t for t in threading.enumerate() if not t.daemon and t not in before]
+    for thread in born:
+        thread.join(_MARGIN / len(born))
+    return any(thread.is_alive() for thread in born)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -28,7 +28,6 @@ from shared.testing import FakeClock, captured_logs, is_problem
 Message = MutableMapping[str, Any]
 Make = Callable[..., Service]
 SOON = {"request_timeout": 0.01}
-MUCH_LATER = 0.05  # a timer that was not stopped has struck by then
 
 
 class Note(BaseModel):
@@ -180,14 +179,6 @@ def slow(make: Make) -> tuple[TestClient, list[str]]:
     async def waits() -> None:
         await forever()
 
-    @app.get("/half")
-    async def half() -> StreamingResponse:
-        async def pieces() -> AsyncIterator[bytes]:
-            yield b"half"
-            await forever()
-
-        return StreamingResponse(pieces())
-
     @app.get("/ignores")
     async def ignores() -> str:
         try:
@@ -195,31 +186,6 @@ def slow(make: Make) -> tuple[TestClient, list[str]]:
         except asyncio.CancelledError:
             await asyncio.sleep(0)
         return "on my own terms"
-
-    @app.get("/own")
-    async def own() -> None:
-        raise TimeoutError("a call of its own")
-
-    @app.get("/stream")
-    async def stream(request: Request) -> StreamingResponse:
-        lift_deadline(request)
-
-        async def pieces() -> AsyncIterator[bytes]:
-            yield b"one "
-            await asyncio.sleep(MUCH_LATER)
-            yield b"two"
-
-        return StreamingResponse(pieces())
-
-    @app.get("/background")
-    async def background(tasks: BackgroundTasks) -> str:
-        async def later() -> None:
-            noticed.append(f"deadline: {current_deadline()}")
-            await asyncio.sleep(MUCH_LATER)
-            noticed.append("done")
-
-        tasks.add_task(later)
-        return "answered"
 
     return TestClient(app, raise_server_exceptions=False), noticed
 
@@ -236,22 +202,6 @@ def test_a_request_that_takes_too_long(slow: tuple[TestClient, list[str]]) -> No
     assert logs.messages == ["Answered deadline_exceeded."]
 
 
-async def test_half_an_answer_is_cut(make: Make) -> None:
-    """The error goes on to the server, which ends the connection."""
-    service = make(server=SOON)
-
-    @service.app.post("/raw")
-    async def half() -> StreamingResponse:
-        async def pieces() -> AsyncIterator[bytes]:
-            yield b"half"
-            await asyncio.Event().wait()
-
-        return StreamingResponse(pieces())
-
-    with pytest.raises(DeadlineExceededError, match="not answered in time"):
-        await exchange(service.app)
-
-
 def test_a_handler_that_answers_all_the_same(
     slow: tuple[TestClient, list[str]],
 ) -> None:
@@ -262,22 +212,17 @@ def test_a_handler_that_answers_all_the_same(
     assert noticed == ["cancelled"]
 
 
-def test_a_timeout_of_the_handlers_own(slow: tuple[TestClient, list[str]]) -> None:
+def test_a_timeout_of_the_handlers_own(make: Make) -> None:
     """It is an error like others, and not the request's deadline."""
-    assert slow[0].get("/own") == is_problem(status=500, code="internal_error")
+    service = make()
 
+    @service.app.get("/own")
+    async def own() -> None:
+        raise TimeoutError("a call of its own")
 
-def test_a_stream_may_lift_its_deadline(slow: tuple[TestClient, list[str]]) -> None:
-    """Server-sent events have no end to wait for."""
-    assert slow[0].get("/stream").text == "one two"
+    client = TestClient(service.app, raise_server_exceptions=False)
 
-
-def test_background_tasks_have_no_deadline(slow: tuple[TestClient, list[str]]) -> None:
-    """The answer is out before they begin."""
-    client, noticed = slow
-
-    assert client.get("/background").json() == "answered"
-    assert noticed == ["deadline: None", "done"]
+    assert client.get("/own") == is_problem(status=500, code="internal_error")
 
 
 def test_a_thread_is_not_waited_for(make: Make) -> None:
@@ -294,6 +239,110 @@ def test_a_thread_is_not_waited_for(make: Make) -> None:
         release.set()
 
     assert reply == is_problem(status=504)
+
+
+class Hour:
+    """An hour that passes at once in the running event loop."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._clock = FakeClock()
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(loop, "time", self._clock.monotonic)
+
+    async def passes(self) -> None:
+        self._clock.advance(3600)
+        for _ in range(5):  # timer, cancellation, end
+            await asyncio.sleep(0)
+
+
+async def test_half_an_answer_is_cut(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error goes on to the server, which ends the connection."""
+    service, hour = make(), Hour(monkeypatch)
+
+    @service.app.post("/raw")
+    async def half() -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"half"
+            await hour.passes()
+            await asyncio.Event().wait()
+
+        return StreamingResponse(pieces())
+
+    with pytest.raises(DeadlineExceededError, match="not answered in time"):
+        await exchange(service.app)
+
+
+async def test_a_stream_may_lift_its_deadline(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Server-sent events have no end to wait for."""
+    service, hour = make(), Hour(monkeypatch)
+
+    @service.app.post("/raw")
+    async def stream(request: Request) -> StreamingResponse:
+        lift_deadline(request)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"one "
+            await hour.passes()
+            yield b"two"
+
+        return StreamingResponse(pieces())
+
+    sent = await exchange(service.app)
+
+    assert b"".join(m.get("body", b"") for m in sent) == b"one two"
+
+
+def test_there_is_nothing_to_lift_outside_of_a_service() -> None:
+    """A handler may be tested alone."""
+    lift_deadline(Request({"type": "http", "headers": []}))
+
+
+async def test_background_tasks_have_no_deadline(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is out before they begin."""
+    service, hour = make(), Hour(monkeypatch)
+    noticed: list[object] = []
+
+    @service.app.post("/raw")
+    async def background(tasks: BackgroundTasks) -> str:
+        async def later() -> None:
+            noticed.append(current_deadline())
+            await hour.passes()
+            noticed.append("done")
+
+        tasks.add_task(later)
+        return "answered"
+
+    sent = await exchange(service.app)
+
+    assert sent[1]["body"] == b'"answered"'
+    assert noticed == [None, "done"]
+
+
+async def test_another_cancellation_counts(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server stops in the moment when the time is up: nobody is answered."""
+    service, hour = make(), Hour(monkeypatch)
+    begun = asyncio.Event()
+
+    @service.app.post("/raw")
+    async def waits() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(exchange(service.app))
+    await begun.wait()
+    asyncio.get_running_loop().call_soon(task.cancel)
+    await hour.passes()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 @pytest.fixture
@@ -406,22 +455,20 @@ async def _no_refusal(*_: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["http.response.body", "http.response.pathsend"])
-async def test_the_end_of_an_answer_stops_the_timer(kind: str) -> None:
+async def test_the_end_of_an_answer_stops_the_timer(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file that the server sends is an end too."""
-    ended = asyncio.Event()
+    hour = Hour(monkeypatch)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200})
         await send({"type": kind})
-        await asyncio.sleep(MUCH_LATER)
-        ended.set()
+        await hour.passes()
 
-    gateway = Gateway(
-        app, refuse=_no_refusal, headers=(), max_body_bytes=1, timeout=0.01
-    )
-    await exchange(gateway)
+    gateway = Gateway(app, refuse=_no_refusal, headers=(), max_body_bytes=1, timeout=60)
 
-    assert ended.is_set()
+    assert len(await exchange(gateway)) == 2
 
 
 def test_active_requests_are_counted(make: Make) -> None:

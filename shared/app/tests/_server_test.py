@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared.app import Service, _server
 from shared.app._server import address_of, listen
+from shared.testing import captured_logs
 
 PROGRAM = Path(__file__).with_name("stoppable.py")
 
@@ -211,6 +217,127 @@ def test_a_resource_that_does_not_open_is_one_clear_line(start: Start) -> None:
     ]
     assert process.messages.count("second closed") == 1
     assert "Traceback" not in json.dumps(process.lines)
+
+
+# In this process, for what another one can't show
+
+
+class Signalled(_server.Server):
+    """A server that gets its signals as soon as it has started."""
+
+    signals = (signal.SIGTERM,)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for by in self.signals:
+            signal.raise_signal(by)
+
+
+class SignalledTwice(Signalled):
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+
+@pytest.mark.usefixtures("logging_restored")
+@pytest.mark.parametrize("drain_delay", [0, 0.01])
+def test_run_returns_after_a_stop(
+    make: Callable[..., Service], monkeypatch: pytest.MonkeyPatch, drain_delay: float
+) -> None:
+    """What comes after it in a program is run, and nothing is left to end it."""
+    monkeypatch.setattr(_server, "Server", Signalled)
+    handlers = [signal.getsignal(by) for by in (signal.SIGTERM, signal.SIGINT)]
+    service = make(server={"port": 0})
+    with captured_logs("shared.app", level=logging.INFO) as logs:
+        service.run(drain_delay=drain_delay)
+
+    assert logs.messages[-1] == "SIGTERM: stopping"
+    assert handlers == [signal.getsignal(by) for by in (signal.SIGTERM, signal.SIGINT)]
+    assert not [t for t in threading.enumerate() if isinstance(t, threading.Timer)]
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_a_signal_before_the_start_is_over(
+    make: Callable[..., Service],
+) -> None:
+    """It stops as soon as it can."""
+
+    @asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(0)
+        yield
+
+    make(lifespan=lifespan).run(host="127.0.0.1", port=0, drain_delay=3600)
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_two_signals_in_this_process(
+    make: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one makes it an exit with 1."""
+    monkeypatch.setattr(_server, "Server", SignalledTwice)
+
+    with pytest.raises(SystemExit, match=r"^1$"):
+        make().run(port=0, drain_delay=3600)
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_a_start_that_fails_in_this_process(make: Callable[..., Service]) -> None:
+    """An exit with 1, and the port is free."""
+
+    @asynccontextmanager
+    async def broken() -> AsyncIterator[None]:
+        await _refused()
+        yield
+
+    service = make()
+    service.add_resource("broken", broken)
+
+    with pytest.raises(SystemExit, match=r"^1$"):
+        service.run(port=0)
+
+
+async def _refused() -> None:
+    raise ConnectionRefusedError
+
+
+def test_a_taken_port_in_this_process(
+    make: Callable[..., Service], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line is on stderr, where it is seen wherever the logs go."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit, match=r"^1$"):
+            make(server={"port": port}).run()
+
+    assert capsys.readouterr().err.startswith("my-service: cannot listen on ")
+
+
+def test_a_thread_that_is_busy_keeps_the_watchdog(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the interpreter would wait for it, for as long as it likes."""
+    monkeypatch.setattr(_server, "_MARGIN", 0.01)
+    before = set(threading.enumerate())
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait)
+    thread.start()
+    busy = _server._any_busy(before)
+    release.set()
+    thread.join()
+
+    assert (busy, _server._any_busy(before)) == (True, False)
+
+
+def test_the_watchdog_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 1, after the last lines are out."""
+    ended: list[object] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(logging, "shutdown", lambda: ended.append("flushed"))
+    with captured_logs("shared.app") as logs:
+        _server._give_up()
+
+    assert ended == ["flushed", 1]
+    assert logs.messages == ["The stop took too long; what still runs is cut off."]
 
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 99999), ("no such host", 0)])

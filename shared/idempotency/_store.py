@@ -159,13 +159,17 @@ class IdempotencyStore:
             )
         )
         self._release = delete(table).where(mine)
+        expired = columns.expires_at <= bindparam("moment")
         self._expired = delete(table).where(
+            # Twice: PostgreSQL looks at this one again when it had to wait for a row,
+            # which somebody may have claimed anew.
+            expired,
             columns.id.in_(
                 select(columns.id)
-                .where(columns.expires_at <= bindparam("moment"))
+                .where(expired)
                 .order_by(columns.expires_at)
                 .limit(bindparam("at_most"))
-            )
+            ),
         )
 
     async def claim(

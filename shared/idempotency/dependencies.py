@@ -19,6 +19,10 @@ session of the endpoint. The *route* sees the reply while that session is still 
 which no middleware does: it writes the reply in the same transaction as the work, and
 commits both before the reply leaves.
 
+Dependencies that stand before it in ``dependencies=[...]`` run for a repetition too;
+those of the endpoint's parameters don't. So whoever may not do it any more is refused
+by a check that stands before it.
+
 What is stored is what was committed. A reply with a status below 500 that the endpoint
 returns is stored with its work. An exception, whatever its status, and a reply from 500
 on roll the work back, and the key is free again.
@@ -202,13 +206,14 @@ def idempotent(
         store: Where keys and replies are.
         session: The dependency for the `AsyncSession` in which the endpoint works, the
             same object as there: only then do work and reply commit together.
+            An endpoint that commits earlier has that part done twice after a crash.
         caller: A dependency that says who asks, as text. It is what keeps one caller
             from reading another's replies with a guessed key.
         required: Refuse a request without a key; otherwise it runs unprotected.
         wait: How many seconds a repetition waits for the first to be done.
         keep_reply: False for replies that must not lie in the database, such as a
             secret that is shown once. A repetition is then told that it was done.
-        kept_headers: Names of the headers that are given again, in lower case.
+        kept_headers: Names of the headers that are given again.
         max_body: A reply with more bytes, or streamed, is treated as not to be kept.
 
     Raises:
@@ -217,6 +222,7 @@ def idempotent(
     if wait < 0 or max_body < 0:
         raise ValueError("wait and max_body must not be negative.")
     limit = max_body if keep_reply else -1
+    kept = frozenset(name.lower() for name in kept_headers)
     description = (
         f"{'Required. ' if required else ''}A value of your own for this operation, "
         "such as a UUID. A repetition with the same one gets the first reply."
@@ -260,7 +266,7 @@ def idempotent(
         )
         if isinstance(found, StoredReply):
             raise _Replay(_response(found))
-        slot.held = _Held(store, db, found, kept_headers, limit)
+        slot.held = _Held(store, db, found, kept, limit)
 
     return claim_key
 

@@ -13,6 +13,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -492,6 +494,13 @@ class StoreContract:
 
         assert counts == [2, 1, 0]
         assert await rows(database) == 1
+
+    async def test_alembic_sees_the_table_as_it_is(self, database: Database) -> None:
+        """What it made of the declaration does not differ from it."""
+        with database.sync_engine.connect() as connection:
+            context = MigrationContext.configure(connection)
+
+            assert compare_metadata(context, METADATA) == []
 
     async def test_fifty_at_once_run_once(self, database: Database) -> None:
         """All get the reply of the one that ran, which takes its time."""

@@ -25,13 +25,14 @@ from sqlalchemy import (
     Table,
     insert,
     select,
+    text,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.config import DatabaseConfig
 from shared.database import Database
 from shared.database.dependencies import get_db_dependency
-from shared.errors import ConflictException
+from shared.errors import ConflictException, PermissionDeniedException
 from shared.errors.handlers import register_exception_handlers
 from shared.idempotency import IdempotencyStore, idempotency_table
 from shared.idempotency.dependencies import (
@@ -85,6 +86,7 @@ class Service:
         self.store = IdempotencyStore(KEYS, lease=LEASE, now=clock.now)
         self.calls: list[str] = []
         self.mailed: list[str] = []
+        self.closed = False
         self.started = asyncio.Event()
         self.go_on = asyncio.Event()
         self.app = FastAPI()
@@ -161,10 +163,26 @@ class Service:
             await insert_order(db, "stream", None)
             return StreamingResponse(iter([b"a", b"b"]), 202)
 
-        @router.post("/large", dependencies=[once(max_body=3)])
+        @router.post("/large", dependencies=[once(max_body=3, kept_headers=["X-Kept"])])
         async def large(what: str, db: db_session) -> Response:
             await insert_order(db, what, None)
-            return PlainTextResponse(what)
+            return PlainTextResponse(what, headers={"X-Kept": "yes"})
+
+        async def gate() -> None:
+            if self.closed:
+                raise PermissionDeniedException
+
+        @router.post("/gated", dependencies=[Depends(gate), once()])
+        async def gated(db: db_session) -> str:
+            await insert_order(db, "gated", None)
+            return uuid4().hex
+
+        @router.post("/cut", dependencies=[once()])
+        async def cut(db: db_session) -> str:
+            await insert_order(db, "cut", None)
+            if len(calls) == 1:
+                await db.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+            return uuid4().hex
 
         @router.post("/secret", dependencies=[once(keep_reply=False)])
         async def secret(db: db_session) -> str:
@@ -325,6 +343,15 @@ class RouteContract:
         }
         assert await placed(database) == ["book"]
         assert service.mailed == ["book"]
+
+    async def test_a_check_before_it_holds_for_a_repetition(
+        self, service: Service, client: httpx2.AsyncClient
+    ) -> None:
+        """Who may not place orders any more does not see the old reply either."""
+        await place(client, path="/gated")
+        service.closed = True
+
+        assert await place(client, path="/gated") == is_problem(status=403)
 
     async def test_quotes_are_not_part_of_the_key(
         self, service: Service, client: httpx2.AsyncClient
@@ -515,11 +542,13 @@ class RouteContract:
     async def test_a_reply_of_the_largest_size_is_kept(
         self, service: Service, client: httpx2.AsyncClient
     ) -> None:
-        """The bound itself is inside."""
+        """The bound itself is inside; and headers are kept that the route names."""
         await place(client, path="/large?what=abc")
         again = await place(client, path="/large?what=abc")
 
         assert again.text == "abc"
+        assert again.headers["x-kept"] == "yes"
+        assert "content-type" not in again.headers
 
     async def test_forms_are_told_apart_too(
         self, service: Service, client: httpx2.AsyncClient

@@ -26,6 +26,7 @@ TOPICS = {
     "breaker_retry": "a call through a circuit breaker or a retry",
     "rate_limit": "a rate limit check and a cache hit, in process and on Redis",
     "idempotency": "what an Idempotency-Key costs a POST",
+    "repository": "a repository over hand-written SQLAlchemy Core",
     "request_overhead": "what errors, correlation, log and tokens cost a request",
     "import_time": "importing each target",
     "bazel_builds": "bazel test: nothing changed, one leaf changed",

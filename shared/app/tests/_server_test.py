@@ -225,7 +225,7 @@ def test_a_resource_that_does_not_open_is_one_clear_line(start: Start) -> None:
 class Signalled(_server.Server):
     """A server that gets its signals as soon as it has started."""
 
-    signals = (signal.SIGTERM,)
+    signals: tuple[signal.Signals, ...] = (signal.SIGTERM,)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

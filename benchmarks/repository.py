@@ -3,8 +3,9 @@
 Each operation is a transaction of its own, as a request has it: begin, one statement,
 commit, on a file of SQLite and on PostgreSQL. The baseline is Core as it is usually
 written, a statement made at each call; the floor has them made once. Core returns
-tuples, the others objects that know what changes. Costs are CPU time of this process, with the thread that
-aiosqlite works in, without the server. Needs a PostgreSQL: TEST_DATABASE_URL.
+tuples, the others objects that know what changes. Costs are CPU time of this process,
+with the thread that aiosqlite works in, without the server. Needs a PostgreSQL:
+TEST_DATABASE_URL.
 """
 
 from __future__ import annotations

@@ -6,13 +6,14 @@ Private: import names from ``shared.database``.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false
+from sqlalchemy import Column, ColumnElement, false
 from sqlalchemy.orm import InstrumentedAttribute, Mapper
 from sqlalchemy.types import ARRAY, JSON, LargeBinary, TypeDecorator, TypeEngine
 
@@ -67,7 +68,7 @@ def fields_of(mapper: Mapper[Any]) -> dict[str, Attribute]:
     return {
         prop.key: getattr(mapper.class_, prop.key)
         for prop in mapper.column_attrs
-        if len(prop.columns) == 1
+        if len(prop.columns) == 1 and isinstance(prop.columns[0], Column)
     }
 
 
@@ -86,18 +87,17 @@ def field(model: type[Any], fields: Mapping[str, Attribute], name: str) -> Attri
     return found
 
 
-def _plain_type(attribute: Attribute) -> TypeEngine[Any]:
-    kind = attribute.type
-    return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
-
-
 def python_type(attribute: Attribute) -> type | None:
     """The type of the field's values, where the column knows it."""
-    try:
-        found: type = _plain_type(attribute).python_type
-    except NotImplementedError:
-        return None
-    return None if found is object else found
+    kinds: list[TypeEngine[Any]] = [attribute.type]
+    if isinstance(attribute.type, TypeDecorator):
+        kinds.append(attribute.type.impl_instance)
+    for kind in kinds:
+        with suppress(NotImplementedError):
+            found: type = kind.python_type
+            if found is not object:
+                return found
+    return None
 
 
 def condition(
@@ -150,7 +150,9 @@ def _range(
 
 def _comparable(attribute: Attribute) -> bool:
     # JSON, bytes and ciphertext have no equality that is the same everywhere.
-    return not isinstance(_plain_type(attribute), ARRAY | JSON | LargeBinary)
+    kind = attribute.type
+    plain = kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+    return not isinstance(plain, ARRAY | JSON | LargeBinary)
 
 
 def _checker(name: str, attribute: Attribute) -> Callable[[object], object]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from shared.database._errors import RecordLockedException, StaleRecordException
 from shared.database._filters import conditions
 from shared.database._mixins import SoftDeleteMixin
-from shared.database._models import facts_of
+from shared.database._models import LIMIT, facts_of
 from shared.database._paging import RowPage
 from shared.database._types import utc_now
 from shared.database._upsert import upsert_statement
@@ -133,11 +133,14 @@ class SyncRepository(Generic[M]):
                 of range, or (`InvalidCursorException`) a cursor of no such list.
         """
         _check_limit(limit)
-        order = self._facts.order(tuple(order_by))
-        statement = self._select(where, filters, include_deleted)
+        names = tuple(order_by)
+        order = self._facts.order(names)
+        statement = self._where(
+            self._facts.sorted(names, include_deleted), where, filters
+        )
         if cursor is not None:
             statement = statement.where(order.behind(cursor))
-        rows = self._all(order.sort(statement).limit(limit + 1))
+        rows = self._all(statement, limit + 1)
         more = len(rows) > limit
         if more:
             rows.pop()
@@ -156,10 +159,12 @@ class SyncRepository(Generic[M]):
         So several workers take jobs from one table. On SQLite they wait for each other.
         """
         _check_limit(limit)
-        order = self._facts.order(tuple(order_by))
-        statement = order.sort(self._select(where, filters, False)).limit(limit)
+        statement = self._where(
+            self._facts.sorted(tuple(order_by), False), where, filters
+        )
         return self._all(
             statement.with_for_update(skip_locked=skip_locked, of=self.model),
+            limit,
             populate_existing=True,
         )
 
@@ -323,19 +328,25 @@ class SyncRepository(Generic[M]):
         row: M | None = self.session.execute(statement, parameters).scalar_one_or_none()
         return row
 
-    def _all(self, statement: Select[Any], **options: object) -> Rows[M]:
-        return [*self.session.scalars(statement, execution_options=options)]
+    def _all(self, statement: Select[Any], limit: int, **options: object) -> Rows[M]:
+        return [
+            *self.session.scalars(statement, {LIMIT: limit}, execution_options=options)
+        ]
 
     def _select(
         self, where: Sequence[Where], filters: Filters | None, include_deleted: bool
     ) -> Select[Any]:
-        facts = self._facts
-        statement = facts.select(include_deleted=include_deleted)
-        if where or filters:
-            statement = statement.where(
-                *where, *conditions(self.model, facts.fields, filters)
-            )
-        return statement
+        statement = self._facts.select(include_deleted=include_deleted)
+        return self._where(statement, where, filters)
+
+    def _where(
+        self, statement: Select[Any], where: Sequence[Where], filters: Filters | None
+    ) -> Select[Any]:
+        if not where and not filters:
+            return statement
+        return statement.where(
+            *where, *conditions(self.model, self._facts.fields, filters)
+        )
 
     def _row(self, target: M | object, *, include_deleted: bool = False) -> M:
         if isinstance(target, self.model):

@@ -164,7 +164,7 @@ def test_errors_of_the_network(connecting: bool) -> None:
 
 
 def test_errors_of_the_system_while_connecting() -> None:
-    """A name that is not found is an OSError; elsewhere that has nothing to do with us."""
+    """A name that is not found is one; elsewhere it has nothing to do with us."""
     assert translate(OSError()) is None
     assert type(translate(OSError(), connecting=True)) is DatabaseUnavailableException
     assert type(translate(Exception(), connecting=True)) is DatabaseUnavailableException

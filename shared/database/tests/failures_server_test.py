@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import ForeignKey, MetaData, select, text
+from sqlalchemy import ForeignKey, MetaData, String, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,6 +30,7 @@ from shared.database import (
     UUIDKeyMixin,
 )
 from shared.database.dependencies import get_db_dependency
+from shared.errors import ValidationError
 from shared.errors.handlers import register_exception_handlers
 from shared.testing.databases import postgresql_database
 from shared.testing.tcp_proxy import TcpProxy
@@ -45,6 +46,7 @@ class Account(_Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     balance: Mapped[int] = mapped_column(default=0)
+    name: Mapped[str] = mapped_column(String(10), default="")
 
 
 class Transfer(UUIDKeyMixin, _Base):
@@ -387,6 +389,19 @@ async def test_a_constraint_checked_by_the_commit(database: Database) -> None:
 
     assert await asyncio.to_thread(post) == (409, "reference_conflict")
     assert sync_value(database, "SELECT count(*) FROM transfer") == 0
+
+
+@pytest.mark.parametrize("value", ["x" * 11, "nul \0", "half \ud800"])
+async def test_text_that_does_not_fit(database: Database, value: str) -> None:
+    """A 422 by both drivers, for what SQLite would take as well."""
+    with pytest.raises(ValidationError, match="does not fit its column"):
+        async with database.session() as session:
+            session.add(Account(id=9, name=value))
+    with (
+        pytest.raises(ValidationError, match="does not fit its column"),
+        database.sync_session() as sync_session,
+    ):
+        sync_session.add(Account(id=9, name=value))
 
 
 async def test_skip_locked_gives_each_worker_its_own(database: Database) -> None:

@@ -37,6 +37,7 @@ from tools.new_service.workspace import (
 PROGRAM = "./bazelw run //tools/new_service --"
 _COMMANDS = ("new", "drift")
 _DRIFTED = 1
+_INTERRUPTED = 130  # what typer returns, and a shell, for SIGINT
 
 app = typer.Typer(
     help="Makes a service on the shared kernel: `user-service 8005` is short for "
@@ -160,10 +161,16 @@ def main(arguments: Sequence[str]) -> int:
     except GeneratorError as error:
         print(f"new_service: {error}", file=sys.stderr)
         return error.code
+    except BrokenPipeError:
+        # Whoever read the diff has seen enough: no complaint when Python closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except typer.TyperException as error:
         line = " ".join(error.format_message().split()).rstrip(".")
         print(f"new_service: {line}. See --help.", file=sys.stderr)
         return 2
+    if code == _INTERRUPTED:
+        print("new_service: interrupted.", file=sys.stderr)
     return int(code or 0) if arguments else 2
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tools.new_service.answers import FILE, Remembered
+from tools.new_service.answers import FILE, MAX_PORT, Remembered
 from tools.new_service.errors import BadInputError
 from tools.new_service.files import read_file
 
@@ -38,15 +38,20 @@ def taken_ports(root: Path) -> dict[int, str]:
 def _published(text: str, place: str) -> Iterator[int]:
     """The ports of the host in a compose file."""
     try:
-        document = yaml.safe_load(text)
+        # Nothing but strings, lists and mappings: YAML 1.1 reads 8005:22 as a number.
+        document = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - the safest of all
     except yaml.YAMLError as error:
         raise BadInputError(
             f"{place} is not YAML, so the ports in it are unknown: correct it first."
         ) from error
-    services = document.get("services") if isinstance(document, dict) else None
-    for service in (services or {}).values():
-        for entry in (service or {}).get("ports") or ():
+    for service in _mapping(_mapping(document).get("services")).values():
+        entries = _mapping(service).get("ports")
+        for entry in entries if isinstance(entries, list) else ():
             yield from _host_ports(entry)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _host_ports(entry: Any) -> Iterator[int]:
@@ -59,4 +64,4 @@ def _host_ports(entry: Any) -> Iterator[int]:
         *_, host = plain.partition("/")[0].split(":")[:-1] or [""]
     if found := re.fullmatch(r"(\d+)(?:-(\d+))?", host):
         first, last = int(found[1]), int(found[2] or found[1])
-        yield from range(first, last + 1)
+        yield from range(first, min(last, MAX_PORT) + 1)

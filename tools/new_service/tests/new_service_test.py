@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,45 @@ def test_a_port_is_taken_by_the_service_made_before(
     assert code == 1
     assert "taken by services/user_service/" in capsys.readouterr().err
     assert not (root / "services/other_service").exists()
+
+
+def test_an_interruption_is_one_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl+C is no crash, and leaves the workspace as it was."""
+    before = listing(root)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupt)
+
+    assert main(SERVICE) == 130
+    assert capsys.readouterr().err == "new_service: interrupted.\n"
+    assert listing(root) == before
+
+
+def test_whoever_stops_reading_the_diff_gets_no_traceback(root: Path) -> None:
+    """`drift user-service | head -1`."""
+    assert main(SERVICE) == 0
+    for path in (root / "services/user_service").rglob("*.py"):
+        path.write_text("x\n" * 50_000)
+    program = "import sys; from tools.new_service.new_service import main;"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{program} sys.exit(main(['drift', 'user-service']))"],
+        env=os.environ | {"PYTHONPATH": ":".join(map(os.path.abspath, sys.path))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("diff --git ")
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "Error" not in err
 
 
 def test_outside_of_a_checkout(

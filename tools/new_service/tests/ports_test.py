@@ -49,6 +49,9 @@ def test_a_generated_service_has_its_port(tmp_path: Path) -> None:
         ('"80"', []),
         ("80", []),
         ('"${PORT}:80"', []),
+        ("8005:22", [8005]),
+        ('"65535-99999999999:80"', [65535]),
+        ("[]", []),
     ],
 )
 def test_compose_files_are_read(tmp_path: Path, entry: str, ports: list[int]) -> None:
@@ -67,7 +70,18 @@ def test_the_servers_of_the_root_have_theirs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x: 1", "services:", "services:\n  x:", "services:\n  x: {ports: }"]
+    "text",
+    [
+        "",
+        "x: 1",
+        "- x",
+        "services:",
+        "services: [x]",
+        "services:\n  x:",
+        "services:\n  x: []",
+        "services:\n  x: {ports: }",
+        "services:\n  x: {ports: 8005}",
+    ],
 )
 def test_a_compose_file_may_publish_nothing(tmp_path: Path, text: str) -> None:
     """Then it takes nothing."""

@@ -1,4 +1,4 @@
-"""What docs/aurora-equivalents.md and docs/servers.md point at exists."""
+"""What docs/aurora-equivalents.md, docs/servers.md and the base image name exists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ EQUIVALENTS = PAGES[0].read_text()
 # "here" is the second column; the first is another repository's.
 ROWS = [line.split(" | ") for line in EQUIVALENTS.splitlines() if line[:2] == "| "]
 HERE = " ".join(" ".join(row[1:]) for row in ROWS)
-TARGETS = sorted(set(re.findall(r"//[\w/]+(?::\w+)?", EQUIVALENTS)))
+IMAGE = Path("tools/new_service/templates/Dockerfile.base").read_text()
+TARGETS = sorted(set(re.findall(r"//[\w/]+(?::\w+)?", EQUIVALENTS + IMAGE)))
 PATHS = sorted(
     set(re.findall(r"`((?:docs|shared|tools|tests)/[\w./-]+)`", HERE))
     | set(re.findall(r"`([\w.-]+\.(?:yml|txt|in))`", HERE))

@@ -162,7 +162,7 @@ async def test_an_error_that_goes_on_to_the_server(make: Make) -> None:
     add_tracing(service, tracer_provider=traced.provider)
 
     async def send(message: Any) -> None:
-        raise BrokenPipeError
+        raise BrokenPipeError("the client left")
 
     async def receive() -> Any:
         return {"type": "http.disconnect"}
@@ -175,7 +175,7 @@ async def test_an_error_that_goes_on_to_the_server(make: Make) -> None:
         "headers": [],
         "server": ("localhost", None),
     }
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(BrokenPipeError, match="the client left"):
         await service.app(scope, receive, send)
 
     attributes = dict(traced.span.attributes or {})

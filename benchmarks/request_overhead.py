@@ -81,13 +81,15 @@ def script(folder: Path) -> Path:
 
 
 @contextmanager
-def served(variant: str, log: str) -> Iterator[tuple[int, int]]:
+def served(
+    variant: str, log: str, factory: str = "benchmarks._applications:make"
+) -> Iterator[tuple[int, int]]:
     """Run a variant; gives its process id and port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     command = [
         *("taskset", "-c", "0", sys.executable, "-m", "uvicorn", "--factory"),
-        *("benchmarks._applications:make", f"--port={port}", "--loop=uvloop"),
+        *(factory, f"--port={port}", "--loop=uvloop"),
         *("--http=httptools", "--no-access-log", "--log-level=warning"),
     ]
     environment = os.environ | {"VARIANT": variant, "LOG": log}

@@ -28,6 +28,8 @@ TOPICS = {
     "idempotency": "what an Idempotency-Key costs a POST",
     "repository": "a repository over hand-written SQLAlchemy Core",
     "request_overhead": "what errors, correlation, log and tokens cost a request",
+    "service_overhead": "what the whole chassis costs a request",
+    "service_start": "start-up time and memory of an empty service",
     "import_time": "importing each target",
     "bazel_builds": "bazel test: nothing changed, one leaf changed",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,19 @@ def database(url: str) -> Iterator[Database]:
     _Base.metadata.create_all(database.sync_engine)
     yield database
     database.dispose_sync()
+
+
+@pytest.fixture
+async def quiet() -> AsyncIterator[None]:
+    """Wait for the threads of connections that failed.
+
+    aiosqlite does not, and its thread still tells the event loop that it ends, which
+    must not be closed by then.
+    """
+    yield
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +192,7 @@ async def test_a_full_disk_is_a_503(url: str, database: Database) -> None:
     assert notes(database) == 3
 
 
+@pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize(
     "make", [lambda path: path.mkdir(), lambda path: path.write_bytes(b"x" * 5000)]
 )
@@ -194,6 +208,7 @@ async def test_a_file_that_is_no_database(tmp_path: Path, make: Any) -> None:
     await database.dispose()
 
 
+@pytest.mark.usefixtures("quiet")
 async def test_no_such_folder(tmp_path: Path) -> None:
     """Nor does it make one."""
     database = connect(f"sqlite:///{tmp_path}/nowhere/test.db")

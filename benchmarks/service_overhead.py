@@ -1,8 +1,8 @@
 """What the whole chassis costs a request, beside bare FastAPI.
 
 The endpoint and the method of request_overhead.py. The chassis has errors, correlation,
-access log, CORS, security headers, limits of size and time, metrics, and tokens where it
-says so (HS256). All of it is on, as `create_service` makes it.
+access log, CORS, security headers, limits of size and time, metrics, and tokens where
+it says so (HS256). All of it is on, as `create_service` makes it.
 """
 
 from __future__ import annotations

@@ -9,12 +9,15 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 T = TypeVar("T")
 Factory = Callable[[], AbstractAsyncContextManager[T]]
 
 _log = logging.getLogger("shared.app")
+
+CLOSE_SECONDS: Final = 5.0
+"""What closing all resources gets when the requests have used up their time."""
 
 _UNSET = object()
 

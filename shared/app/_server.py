@@ -27,10 +27,9 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-_log = logging.getLogger("shared.app")
+from shared.app._resources import CLOSE_SECONDS
 
-CLOSE_SECONDS: Final = 5.0
-"""What closing resources gets when the requests have used up their time."""
+_log = logging.getLogger("shared.app")
 
 _MARGIN: Final = 2.0  # uvicorn looks ten times a second, and waits twice
 

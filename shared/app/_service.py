@@ -27,8 +27,13 @@ from shared.app._endpoints import Endpoints, Handler
 from shared.app._gateway import HSTS, SECURITY_HEADERS, Gateway
 from shared.app._health import HEALTH_MEDIA_TYPE, Check, CheckFunction, Health
 from shared.app._metrics import Metrics
-from shared.app._resources import Factory, Resource, Resources, StartError
-from shared.app._server import CLOSE_SECONDS, serve
+from shared.app._resources import (
+    CLOSE_SECONDS,
+    Factory,
+    Resource,
+    Resources,
+    StartError,
+)
 from shared.auth import KeyRing, KeySource, TokenPolicy
 from shared.auth.dependencies import (
     AuthNotConfiguredError,
@@ -163,6 +168,9 @@ class Service:
             SystemExit: 1, if it could not start, which one line explains, or was forced
                 to stop with work unfinished.
         """
+        # Here: uvicorn is a tenth of the start, and tests do not serve.
+        from shared.app._server import serve
+
         server = self.config.server
         serve(
             self.app,

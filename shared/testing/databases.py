@@ -75,7 +75,7 @@ class TemporaryDatabase(AbstractContextManager[str], AbstractAsyncContextManager
 
 
 def postgresql_database(server: str | None = None) -> TemporaryDatabase:
-    """Return an empty PostgreSQL database, UTF-8 and sorted by code point.
+    """Return an empty PostgreSQL database, in UTF-8 and the locale of the server.
 
     Args:
         server: Where; ``shared.testing.servers.postgresql_url()`` when left out, which
@@ -110,9 +110,10 @@ class _Postgresql(TemporaryDatabase):
             # Before the database is there to be seen.
             self._owner.execute("SELECT pg_advisory_lock(%s)", [_lock_of(self._name)])
             self._owner.execute(
-                sql.SQL(
-                    "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
-                ).format(sql.Identifier(self._name))
+                # Of template0, to which nobody connects: of template1 it fails then.
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
+                    sql.Identifier(self._name)
+                )
             )
         except BaseException:
             self._owner.close()

@@ -5,6 +5,8 @@ Private: used by ``shared.database`` only.
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection, QueuePool
 
 from shared.database._translate import translate
@@ -23,9 +25,18 @@ class _Translating(QueuePool):
             raise ours from error
 
 
+# SQLAlchemy calls a pool's logger by the module of its class, and keeps those of its own
+# at WARNING. Ours would tell of each start and stop.
+_QUIET: Final = QueuePool.__module__
+
+
 class SyncPool(_Translating):
     """For threads."""
+
+    __module__ = _QUIET
 
 
 class AsyncPool(_Translating, AsyncAdaptedQueuePool):
     """For tasks of an event loop."""
+
+    __module__ = _QUIET

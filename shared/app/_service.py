@@ -10,7 +10,7 @@ import hmac
 import importlib
 import os
 import platform
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -200,6 +200,7 @@ def create_service(
     policy: TokenPolicy | None = None,
     jwks_fetch: Fetch | None = None,
     lifespan: Lifespan | None = None,
+    ensure: Iterable[Callable[[FastAPI], object]] = (),
     logging: bool = True,
     log_encoder: Encoder = json_encoder,
     metrics_token: str | None = None,
@@ -218,6 +219,9 @@ def create_service(
         policy: What else a token must be; else issuer and audience of the settings.
         jwks_fetch: Gets a URL; ``httpx.AsyncClient().get`` fits.
         lifespan: A further context, inside of all resources.
+        ensure: Called with the application when it starts, before anything opens. A
+            ``RuntimeError`` stops the start with its text, as it does for routes that
+            are protected without keys; ``ensure_rate_limits_configured`` fits.
         logging: Configure the process's logging; False leaves it alone.
         log_encoder: Makes the JSON of log lines, as in ``configure_logging``.
         metrics_token: The bearer token that ``/metrics`` then asks for.
@@ -251,7 +255,7 @@ def create_service(
         title=title or service_name.replace("-", " ").title(),
         version=version,
         description=description or "",
-        lifespan=_lifespan_of(resources, health, config, lifespan),
+        lifespan=_lifespan_of(resources, health, config, lifespan, tuple(ensure)),
         # Ours need no regular expression in front of every request, and no CDN.
         openapi_url=None,
         docs_url=None,
@@ -292,6 +296,7 @@ def _lifespan_of(
     health: Health,
     config: ServiceConfig,
     inner: Lifespan | None,
+    ensure: Iterable[Callable[[FastAPI], object]],
 ) -> Lifespan:
     timeout = config.server.shutdown_timeout
 
@@ -303,6 +308,11 @@ def _lifespan_of(
             raise StartError(
                 f"{error} SECRET_KEY or JWKS_URL in the environment does that."
             ) from error
+        for check in ensure:
+            try:
+                check(app)
+            except RuntimeError as error:
+                raise StartError(str(error)) from error
         loop = asyncio.get_running_loop()
 
         def budget() -> float:

@@ -510,6 +510,23 @@ async def _refused() -> None:
     raise ConnectionRefusedError("nobody listens")
 
 
+def test_what_must_be_configured_is_looked_at_first(make: Make) -> None:
+    """A limiter, for example, without which limited routes would fail later."""
+    seen: list[FastAPI] = []
+
+    def missing(app: FastAPI) -> None:
+        raise RuntimeError("/orders is limited, but there is no limiter.")
+
+    service = make(ensure=[seen.append, missing])
+
+    with (
+        pytest.raises(StartError, match=r"^/orders is limited, but there is no"),
+        TestClient(service.app),
+    ):
+        pass
+    assert seen == [service.app]
+
+
 async def test_a_bug_in_the_inner_lifespan_keeps_its_traceback(make: Make) -> None:
     """It is no trouble of the surroundings, and its place is what one needs."""
 

@@ -40,7 +40,8 @@ BASE = "Core, by hand"
 PREPARED = "floor: Core, statements made once"
 PLAIN = "plain ORM session"
 KERNEL = "kernel"
-GOALS = [harness.Goal(KERNEL, 1.5)]
+BULK = "kernel, insert_many"
+GOALS = [harness.Goal(KERNEL, 1.5), harness.Goal(BULK, 1.5)]
 MANY = 100
 LIMIT = 50
 
@@ -143,6 +144,7 @@ def sync_rows(database: Database, key: object) -> dict[str, Loops]:
             BASE: core(lambda c: c.execute(INSERT, [values() for _ in range(MANY)])),
             PLAIN: orm(lambda s: s.add_all([subject() for _ in range(MANY)])),
             KERNEL: kernel(lambda r: r.add_many([subject() for _ in range(MANY)])),
+            BULK: kernel(lambda r: r.insert_many([values() for _ in range(MANY)])),
         },
     }
 
@@ -211,6 +213,7 @@ def async_rows(database: Database, key: object) -> dict[str, AsyncLoops]:
             BASE: core(lambda c: c.execute(INSERT, [values() for _ in range(MANY)])),
             PLAIN: orm(lambda s: add(s, *(subject() for _ in range(MANY)))),
             KERNEL: kernel(lambda r: r.add_many([subject() for _ in range(MANY)])),
+            BULK: kernel(lambda r: r.insert_many([values() for _ in range(MANY)])),
         },
     }
 

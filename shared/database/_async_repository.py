@@ -166,6 +166,10 @@ class BaseRepository(Generic[M]):
         """See `SyncRepository.add_many`."""
         return self._run(self._core.add_many, rows)
 
+    def insert_many(self, values: Iterable[Mapping[str, object]]) -> Reply[None]:
+        """See `SyncRepository.insert_many`."""
+        return self._run(self._core.insert_many, values)
+
     def update(
         self,
         target: M | object,

@@ -25,8 +25,8 @@ class _Translating(QueuePool):
             raise ours from error
 
 
-# SQLAlchemy calls a pool's logger by the module of its class, and keeps those of its own
-# at WARNING. Ours would tell of each start and stop.
+# SQLAlchemy calls a pool's logger by the module of its class, and keeps those of its
+# own at WARNING. Ours would tell of each start and stop.
 _QUIET: Final = QueuePool.__module__
 
 

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # `bazel run` starts elsewhere; what the user types is seen from where they stand.
     here = Path(os.environ.get("BUILD_WORKING_DIRECTORY", "."))
     root = os.environ.get("BUILD_WORKSPACE_DIRECTORY", ".")
-    sys.path[:0] = [str((here / path).resolve()) for path in options.path] + [root]
+    sys.path += [str((here / path).resolve()) for path in options.path] + [root]
     try:
         metadata = _metadata(options.metadata)
         found = lint(here / options.directory, metadata, postgresql=options.postgresql)

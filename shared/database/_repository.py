@@ -226,7 +226,7 @@ class SyncRepository(Generic[M]):
     def insert_many(self, values: Iterable[Mapping[str, object]]) -> None:
         """Insert rows by their fields, without making objects of them.
 
-        For loads: it costs a third of `add_many`. All of them or none.
+        For loads: it costs half of `add_many`. All of them or none.
 
         Raises:
             BadRequestException: An unknown field.

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Generator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,8 @@ def run_measured(arguments: list[str], out: Path) -> int:
         data_file=str(out / ".coverage"),
         config_file="pyproject.toml",
         include=list(names),
+        # Async sessions of SQLAlchemy switch greenlets. What is absent is refused.
+        concurrency=["thread"] + ["greenlet"] * bool(find_spec("greenlet")),
     )
     measured.start()
     code = run(arguments)

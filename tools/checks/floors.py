@@ -73,6 +73,7 @@ FLOORS: Mapping[str, Package] = {
         dependencies=_FASTAPI,
         encryption=_CRYPTO,
         migrations="alembic",
+        migration_lint=f"alembic {_CRYPTO}",  # a program: it imports services' models
     ),
     "http_client": _planned(4),
     "rate_limit": _package(4, _NOTHING, redis="redis", dependencies=_FASTAPI),

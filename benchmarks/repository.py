@@ -31,10 +31,10 @@ from shared.database import (
     TimestampMixin,
     UUIDKeyMixin,
     VersionMixin,
-    new_key,
     utc_now,
 )
 from shared.testing.databases import postgresql_database, sqlite_database
+from shared.utils import uuid7
 
 BASE = "Core, by hand"
 PREPARED = "floor: Core, statements made once"
@@ -74,7 +74,7 @@ def values() -> dict[str, Any]:
     """One new row for Core, which sorts behind the others."""
     now = utc_now()
     return {
-        "id": new_key(),
+        "id": uuid7(),
         "name": "Zoology",
         "level": 1,
         "created_at": now,

@@ -23,6 +23,7 @@ from shared.crypto._utf8 import utf8
 from shared.crypto._webhook_keys import checking_key, signing_key
 
 _ID, _TIMESTAMP, _SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_SIGNATURES = 16  # each costs a verification; nobody rotates through more
 
 # Visible ASCII but a full stop: with one, an id could pass for an id and a timestamp.
@@ -79,7 +80,7 @@ class WebhookSigner:
                 "message_id must be 1 to 255 visible ASCII characters without a full "
                 f"stop (got {message_id!r})."
             )
-        timestamp = str(int(_moment(now).timestamp()))
+        timestamp = str((_moment(now) - _EPOCH) // timedelta(seconds=1))
         content = _content(message_id, timestamp, body)
         return {
             _ID: message_id,

@@ -23,7 +23,6 @@ from shared.database._errors import (
 )
 from shared.database._etags import etag_of, require_match
 from shared.database._filters import Contains, IsNot, OneOf, Range
-from shared.database._keys import new_key
 from shared.database._mixins import (
     SoftDeleteMixin,
     TimestampMixin,
@@ -57,7 +56,6 @@ __all__ = [
     "SoftDeleteMixin",
     "UtcDateTime",
     "JSON_DOCUMENT",
-    "new_key",
     "utc_now",
     # Rows
     "BaseRepository",

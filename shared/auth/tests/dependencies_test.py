@@ -383,10 +383,11 @@ def test_websocket(caplog: pytest.LogCaptureFixture) -> None:
             socket.receive_text()
         assert refused.value.status_code == 401
         with (
-            pytest.raises(WebSocketDenialResponse),
+            pytest.raises(WebSocketDenialResponse) as refused,
             client.websocket_connect("/ws", headers={"Authorization": "Bearer x"}),
         ):
             pass
+        assert refused.value.status_code == 401
     assert [event["target"] for event in security_events(caplog)] == ["WEBSOCKET /ws"]
 
 

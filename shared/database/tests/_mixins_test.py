@@ -8,9 +8,9 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database._base import Base
-from shared.database._keys import new_key
 from shared.database._mixins import SoftDeleteMixin, UUIDKeyMixin
 from shared.database._types import utc_now
+from shared.utils import uuid7
 
 
 class _Base(Base):
@@ -47,7 +47,7 @@ def test_the_key_is_there_at_once(make: Any) -> None:
 @pytest.mark.parametrize("model", [First, Second])
 def test_a_key_can_be_given(model: type[Any]) -> None:
     """By whoever made it; None is none."""
-    key = new_key()
+    key = uuid7()
 
     assert model(id=key).id == key
     assert isinstance(model(id=None).id, UUID)

@@ -19,7 +19,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from benchmarks import _harness as harness
 from benchmarks._applications import AUDIENCE, ISSUER, SECRET, VARIANTS
 
 BASE = "FastAPI"
+FACTORY = "benchmarks._applications:make"
 GOALS = [
     harness.Goal("kernel: errors, correlation, access log", 1.12),
     harness.Goal("kernel: the same and tokens", 1.60),
@@ -81,9 +82,7 @@ def script(folder: Path) -> Path:
 
 
 @contextmanager
-def served(
-    variant: str, log: str, factory: str = "benchmarks._applications:make"
-) -> Iterator[tuple[int, int]]:
+def served(variant: str, log: str, factory: str = FACTORY) -> Iterator[tuple[int, int]]:
     """Run a variant; gives its process id and port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
@@ -172,24 +171,28 @@ def visit(
     return cpu, count / seconds, result["p99"] / 1000
 
 
-def main() -> None:
-    """Check every variant, then load them round by round."""
-    options = harness.parse(__doc__ or "", rounds=6)
+def loaded(
+    variants: Iterable[str],
+    rounds: int,
+    check: Callable[[str, Path], None],
+    factory: str = FACTORY,
+) -> list[harness.Samples]:
+    """Check every variant, then load them round by round: CPU, requests/s, p99."""
     if not shutil.which("wrk") or not shutil.which("taskset"):
         raise SystemExit("wrk and taskset are needed (Debian: wrk, util-linux).")
-    columns: list[harness.Samples] = [{name: [] for name in VARIANTS} for _ in range(3)]
+    order = list(variants)
+    columns: list[harness.Samples] = [{name: [] for name in order} for _ in range(3)]
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         program = script(folder)
-        for variant in VARIANTS:
+        for variant in order:
             check(variant, folder)
         servers = {
-            variant: stack.enter_context(served(variant, "/dev/null"))
-            for variant in VARIANTS
+            variant: stack.enter_context(served(variant, "/dev/null", factory))
+            for variant in order
         }
-        order = list(VARIANTS)
         shuffle = random.Random(1).shuffle
-        for number in range(-1, options.rounds):
+        for number in range(-1, rounds):
             shuffle(order)
             for variant in order:
                 found = visit(*servers[variant], program, seconds=1)
@@ -197,7 +200,13 @@ def main() -> None:
                     continue
                 for column, value in zip(columns, found, strict=True):
                     column[variant].append(value)
-    cpu, rate, p99 = columns
+    return columns
+
+
+def main() -> None:
+    """Measure every variant and print the table."""
+    options = harness.parse(__doc__ or "", rounds=6)
+    cpu, rate, p99 = loaded(VARIANTS, options.rounds, check)
     body = harness.table(
         cpu,
         BASE,

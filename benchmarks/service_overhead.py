@@ -7,10 +7,6 @@ it says so (HS256). All of it is on, as `create_service` makes it.
 
 from __future__ import annotations
 
-import random
-import shutil
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import _harness as harness
@@ -18,10 +14,9 @@ from benchmarks._services import VARIANTS
 from benchmarks.request_overhead import (
     CORRELATION_ID,
     HEADERS,
+    loaded,
     post,
-    script,
     served,
-    visit,
 )
 
 BASE = "FastAPI"
@@ -49,31 +44,9 @@ def check(variant: str, folder: Path) -> None:
 
 
 def main() -> None:
-    """Check every variant, then load them round by round."""
+    """Measure every variant and print the table."""
     options = harness.parse(__doc__ or "", rounds=8)
-    if not shutil.which("wrk") or not shutil.which("taskset"):
-        raise SystemExit("wrk and taskset are needed (Debian: wrk, util-linux).")
-    columns: list[harness.Samples] = [{name: [] for name in VARIANTS} for _ in range(3)]
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        folder = Path(name)
-        program = script(folder)
-        for variant in VARIANTS:
-            check(variant, folder)
-        servers = {
-            variant: stack.enter_context(served(variant, "/dev/null", FACTORY))
-            for variant in VARIANTS
-        }
-        order = list(VARIANTS)
-        shuffle = random.Random(1).shuffle
-        for number in range(-1, options.rounds):
-            shuffle(order)
-            for variant in order:
-                found = visit(*servers[variant], program, seconds=1)
-                if number < 0:  # the first round warms up
-                    continue
-                for column, value in zip(columns, found, strict=True):
-                    column[variant].append(value)
-    cpu, rate, p99 = columns
+    cpu, rate, p99 = loaded(VARIANTS, options.rounds, check, FACTORY)
     body = harness.table(
         cpu,
         BASE,

@@ -147,13 +147,7 @@ class Service:
         """Whether requests should come, as far as the latest checks say."""
         return self._health.ready
 
-    def run(
-        self,
-        *,
-        host: str | None = None,
-        port: int | None = None,
-        drain_delay: float = 0.0,
-    ) -> None:
+    def run(self, *, host: str | None = None, port: int | None = None) -> None:
         """Serve until SIGTERM or SIGINT, finish what is under way, and return.
 
         A second signal stops at once.
@@ -161,8 +155,6 @@ class Service:
         Args:
             host: Where to listen; else ``config.server.host``.
             port: On which port, 0 for any free one; else ``config.server.port``.
-            drain_delay: Seconds between "not ready" and the end of intake, for load
-                balancers to notice.
 
         Raises:
             SystemExit: 1, if it could not start, which one line explains, or was forced
@@ -178,7 +170,7 @@ class Service:
             host=server.host if host is None else host,
             port=server.port if port is None else port,
             shutdown_timeout=server.shutdown_timeout,
-            drain_delay=drain_delay,
+            drain_delay=server.shutdown_delay,
             on_stop=self._begin_stop,
         )
 

@@ -290,6 +290,14 @@ class ServerConfig(ConfigSection):
         Env("SHUTDOWN_TIMEOUT"),
         Field(ge=0, description="Seconds that running requests get to finish."),
     ] = 20.0
+    shutdown_delay: Annotated[
+        float,
+        Env("SHUTDOWN_DELAY"),
+        Field(
+            ge=0,
+            description="Seconds for load balancers to notice that it is not ready.",
+        ),
+    ] = 0.0
     docs_enabled: Annotated[
         bool,
         Env("DOCS_ENABLED"),

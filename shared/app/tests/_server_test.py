@@ -245,9 +245,9 @@ def test_run_returns_after_a_stop(
     """What comes after it in a program is run, and nothing is left to end it."""
     monkeypatch.setattr(_server, "Server", Signalled)
     handlers = [signal.getsignal(by) for by in (signal.SIGTERM, signal.SIGINT)]
-    service = make(server={"port": 0})
+    service = make(server={"port": 0, "shutdown_delay": drain_delay})
     with captured_logs("shared.app", level=logging.INFO) as logs:
-        service.run(drain_delay=drain_delay)
+        service.run()
 
     assert logs.messages[-1] == "SIGTERM: stopping"
     assert handlers == [signal.getsignal(by) for by in (signal.SIGTERM, signal.SIGINT)]
@@ -266,7 +266,8 @@ def test_a_signal_before_the_start_is_over(
         await asyncio.sleep(0)
         yield
 
-    make(lifespan=lifespan).run(host="127.0.0.1", port=0, drain_delay=3600)
+    service = make(server={"shutdown_delay": 3600}, lifespan=lifespan)
+    service.run(host="127.0.0.1", port=0)
 
 
 @pytest.mark.usefixtures("logging_restored")
@@ -277,7 +278,7 @@ def test_two_signals_in_this_process(
     monkeypatch.setattr(_server, "Server", SignalledTwice)
 
     with pytest.raises(SystemExit, match=r"^1$"):
-        make().run(port=0, drain_delay=3600)
+        make(server={"shutdown_delay": 3600}).run(port=0)
 
 
 @pytest.mark.usefixtures("logging_restored")

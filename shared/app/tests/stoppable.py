@@ -25,7 +25,9 @@ def main(*, shutdown_timeout: float, drain_delay: float, port: int) -> None:
         "stoppable",
         ServiceConfig(
             service_name="stoppable",
-            server=ServerConfig(port=port, shutdown_timeout=shutdown_timeout),
+            server=ServerConfig(
+                port=port, shutdown_timeout=shutdown_timeout, shutdown_delay=drain_delay
+            ),
         ),
     )
     app = service.app
@@ -91,7 +93,7 @@ def main(*, shutdown_timeout: float, drain_delay: float, port: int) -> None:
             yield
 
         service.add_resource("broken", broken)
-    service.run(drain_delay=drain_delay)
+    service.run()
 
 
 async def _fail() -> None:

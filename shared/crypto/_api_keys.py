@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
-from typing import NamedTuple, final
+from typing import NamedTuple, NoReturn, final
 from zlib import crc32
 
 from shared.crypto._errors import InvalidApiKeyError
@@ -38,6 +38,11 @@ class ApiKeyAndSecret(NamedTuple):
     def __repr__(self) -> str:
         return f"ApiKeyAndSecret(api_key={self.api_key!r}, secret=[hidden])"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "An ApiKeyAndSecret does not pickle: its secret would leave with it."
+        )
+
 
 class ApiKey(NamedTuple):
     """What an API key says of itself. That it is genuine, only its hash can tell."""
@@ -56,7 +61,8 @@ class ApiKeyFormat:
         environments: What they may be for, each like *prefix*.
 
     Raises:
-        ValueError: The prefix or an environment has another form, or there is none.
+        ValueError: The prefix or an environment has another form, there is none, or
+            *environments* is one text.
     """
 
     __slots__ = ("_environments", "_match", "_prefix", "pattern")
@@ -64,6 +70,11 @@ class ApiKeyFormat:
     def __init__(
         self, prefix: str = "cfk", environments: Iterable[str] = ("live", "test")
     ) -> None:
+        if isinstance(environments, str):  # which is an iterable of its letters
+            raise ValueError(
+                "The environments of an API key must be a list or tuple of names, such "
+                f"as {[environments]} (got {environments!r})."
+            )
         self._prefix = prefix
         self._environments = tuple(environments)
         names = (prefix, *self._environments)

@@ -12,7 +12,7 @@ import hmac
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -38,6 +38,11 @@ class WebhookKeyPair(NamedTuple):
 
     def __repr__(self) -> str:
         return f"WebhookKeyPair(secret=[hidden], public={self.public!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A WebhookKeyPair does not pickle: its secret would leave with it."
+        )
 
 
 def generate_webhook_secret() -> str:
@@ -89,6 +94,9 @@ class HmacKey:
             for signature in signatures
         )
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("An HmacKey does not pickle: its secret would leave with it.")
+
 
 class PrivateKey:
     """``v1a``: the half that signs."""
@@ -101,6 +109,9 @@ class PrivateKey:
     def sign(self, content: bytes) -> str:
         """Return ``v1a,...``."""
         return f"v1a,{b64encode(self._key.sign(content)).decode()}"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A PrivateKey does not pickle: its secret would leave with it.")
 
 
 class PublicKey:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, final
+from typing import NamedTuple, NoReturn, final
 
 from shared.crypto._errors import (
     InvalidKeyError,
@@ -91,6 +91,11 @@ class WebhookSigner:
     def __repr__(self) -> str:
         return f"WebhookSigner(<{len(self._keys)} keys>)"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A WebhookSigner does not pickle: its keys would leave with it."
+        )
+
 
 @final
 class WebhookVerifier:
@@ -152,7 +157,7 @@ class WebhookVerifier:
             raise RefusedWebhookError("its id is no visible ASCII without a full stop")
         if not _SECONDS.fullmatch(timestamp):
             raise RefusedWebhookError("its timestamp is no number of seconds")
-        sent_at = datetime.fromtimestamp(int(timestamp), UTC)
+        sent_at = _EPOCH + timedelta(seconds=int(timestamp))
         if now - sent_at > self._tolerance:
             raise RefusedWebhookError("it is too old, or a clock is wrong")
         if sent_at - now > self._tolerance:
@@ -166,6 +171,11 @@ class WebhookVerifier:
 
     def __repr__(self) -> str:
         return f"WebhookVerifier(<{len(self._keys)} keys>)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A WebhookVerifier does not pickle: its keys would leave with it."
+        )
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:

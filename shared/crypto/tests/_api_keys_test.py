@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import re
 import string
 from zlib import crc32
@@ -177,9 +178,23 @@ def test_a_format_that_would_not_parse(prefix: str, environments: list[str]) -> 
         ApiKeyFormat(prefix, environments)
 
 
+def test_environments_are_several_names() -> None:
+    """One name alone is no set of them: its letters would each be an environment."""
+    with pytest.raises(
+        ValueError, match=r"must be a list or tuple of names, such as \['live'\]"
+    ):
+        ApiKeyFormat("cfk", "live")
+
+
 def test_a_new_key_does_not_show_its_secret() -> None:
     """A key may end up in a log line."""
     new = generate_api_key_and_secret()
 
     assert repr(new) == f"ApiKeyAndSecret(api_key={new.api_key!r}, secret=[hidden])"
     assert new.secret not in f"{new} {new!r} {[new]}"
+
+
+def test_a_new_key_does_not_pickle() -> None:
+    """Nor in a cache or a queue: its secret is shown once."""
+    with pytest.raises(TypeError, match=r"^An ApiKeyAndSecret does not pickle: its"):
+        pickle.dumps(generate_api_key_and_secret())

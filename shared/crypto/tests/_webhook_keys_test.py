@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import traceback
 from base64 import b64decode, b64encode
 
@@ -77,6 +78,21 @@ def test_a_pair_shows_its_public_half_only() -> None:
 
     assert repr(pair) == "WebhookKeyPair(secret=[hidden], public='whpk_public')"
     assert "whsk_" not in f"{pair} {[pair]}"
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        (signing_key(generate_webhook_secret(), place="Key"), "An HmacKey"),
+        (checking_key(generate_webhook_secret(), place="Key"), "An HmacKey"),
+        (signing_key(f"whsk_{code(SEED)}", place="Key"), "A PrivateKey"),
+        (generate_webhook_key_pair(), "A WebhookKeyPair"),
+    ],
+)
+def test_what_holds_a_secret_does_not_pickle(key: object, name: str) -> None:
+    """A pickle would take the secret along, into a cache or a queue."""
+    with pytest.raises(TypeError, match=f"^{name} does not pickle: its secret would"):
+        pickle.dumps(key)
 
 
 def test_a_secret_without_padding() -> None:

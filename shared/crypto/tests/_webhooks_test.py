@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -318,3 +320,36 @@ def test_keys_are_not_shown() -> None:
     """A signer may end up in a log line."""
     assert repr(WebhookSigner(SECRET, OTHER)) == "WebhookSigner(<2 keys>)"
     assert repr(WebhookVerifier(SECRET)) == "WebhookVerifier(<1 keys>)"
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (WebhookSigner(SECRET), "WebhookSigner"),
+        (WebhookSigner(PAIR.secret), "WebhookSigner"),
+        (WebhookVerifier(SECRET), "WebhookVerifier"),
+        (WebhookVerifier(PAIR.public), "WebhookVerifier"),
+    ],
+)
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_neither_side_pickles(
+    made: WebhookSigner | WebhookVerifier, name: str, protocol: int
+) -> None:
+    """Whoever holds keys stays in its process, whatever their kind."""
+    with pytest.raises(TypeError, match=f"^A {name} does not pickle: its keys would"):
+        pickle.dumps(made, protocol)
+
+
+def test_a_far_time_is_read_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows' C library knows no year after 3000; the header may still say one."""
+
+    class WindowsTime(datetime):
+        fromtimestamp = Mock(side_effect=OSError(22, "Invalid argument"))
+
+    monkeypatch.setattr("shared.crypto._webhooks.datetime", WindowsTime)
+    far = datetime(4000, 1, 1, tzinfo=UTC)
+    headers = WebhookSigner(SECRET).sign("msg_1", b"{}", now=far)
+
+    check = WebhookVerifier(SECRET)
+    assert check.verify(headers, b"{}", now=far) == ("msg_1", far)
+    assert refusal(check, headers) == "it is from the future, or a clock is wrong"

@@ -22,10 +22,17 @@ _EXTENSION: Final = 16  # the most bytes of one; a longer one is part of the nam
 _READ: Final = 1024  # characters of each end of a name that are looked at
 _NAMELESS: Final = "unnamed"
 
-_WEAK: Final = ".-~"  # hidden files, options and homes, at the beginning of a name
-_FORBIDDEN: Final = frozenset('<>:"/\\|?*')  # in Windows; the slashes anywhere
-_RESERVED: Final = frozenset(
-    ["CON", "PRN", "AUX", "NUL", "CLOCK$", "CONIN$", "CONOUT$"]
+# Hidden files, options and lists of options, at the beginning of a name. PowerShell
+# takes dashes for hyphens.
+_WEAK: Final = ".-\u2013\u2014\u2015@"
+_FORBIDDEN: Final = frozenset(
+    '<>:"/\\|?*'  # in Windows; the slashes anywhere
+    "&;$`'(){}[]!#%^~"  # what shells act on, some of them within a word
+    ",="  # where cmd, and PowerShell at the first, begin another word
+    "\u2018\u2019\u201a\u201b\u201c\u201d\u201e"  # quotes, to PowerShell
+)
+_RESERVED: Final = frozenset(  # those with a dollar sign can't be left
+    ["CON", "PRN", "AUX", "NUL"]
     + [port + digit for port in ("COM", "LPT") for digit in "0123456789¹²³"]
 )
 
@@ -34,11 +41,12 @@ def sanitize_filename(name: str, *, max_bytes: int = _MOST) -> str:
     """*name* as the name of one file, safe in every common file system and shell.
 
     ``"my file.pdf"`` gives ``"my_file.pdf"``. Runs of white space, path separators,
-    control characters and what Windows forbids become one ``_``; characters that are
-    not seen, such as those that reverse the text around them, are dropped. The name
-    does not start with a dot, hyphen or tilde, does not end with a dot, is none of
-    Windows' devices (``con.txt`` gives ``_con.txt``), is in NFC, and keeps its
-    extension when it is cut. Nothing is left to do in the result.
+    control characters, what Windows forbids and what shells act on (quotes, brackets
+    and ``&;$`!#%^~,=``) become one ``_``, at an end nothing; characters that are not
+    seen, such as those that reverse the text around them, are dropped. Letters of any
+    script stay. The name does not start with a dot, hyphen, dash or ``@``, does not end
+    with a dot, is none of Windows' devices (``con.txt`` gives ``_con.txt``), is in NFC,
+    and keeps its extension when it is cut. Nothing is left to do in the result.
 
     Safe is not unique: see `unique_filename`. And it says nothing of what is inside.
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import unicodedata
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from shared.utils._files import file_extension, sanitize_filename, unique_filena
 WICKED = st.sampled_from(
     [
         *'<>:"/\\|?*.-~ \t\r\n\0_',
+        *";&$`'(){}[]!#%^,=@+",
+        *"\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u2013\u2014\u2015",
+        "\uff04",
         "..",
         "CON",
         "com¹",
@@ -56,10 +60,42 @@ def test_every_result_is_safe(name: str, max_bytes: int) -> None:
     assert safe == unicodedata.normalize("NFC", safe)
     assert not re.search(r'[<>:"/\\|?*]', unicodedata.normalize("NFKC", safe))
     assert {unicodedata.category(char)[0] for char in safe}.isdisjoint("CZ")
-    assert safe[0] not in ".-~"
+    assert safe[0] not in ".-~@"
     assert safe[-1] != "."
     assert not DEVICES.fullmatch(safe)
     assert os.path.basename(safe) == safe == Path("/a", safe).name
+
+
+@settings(deadline=None)
+@given(NAMES | st.text(st.characters(max_codepoint=127)))
+@example("$(reboot).pdf")
+@example("it\u2019s.pdf")
+def test_every_result_is_one_word_of_a_shell(name: str) -> None:
+    """POSIX shells need no quotes around it, nor do those of Windows."""
+    safe = sanitize_filename(name)
+    plain = "x" + re.sub(r"[^\0-\x7f]", "", safe)  # shlex quotes é as well
+
+    assert shlex.quote(plain) == plain
+    # Of what shlex leaves alone: %PATH%, and what cmd and PowerShell split words at
+    assert not re.search("[%,=]", unicodedata.normalize("NFKC", safe))
+    # PowerShell takes typographic quotes for quotes, and dashes for hyphens.
+    assert not re.search("[\u2018-\u201b\u201c-\u201e]", safe)
+    assert not re.match("[\u2013-\u2015]", safe)
+
+
+@settings(deadline=None)
+@given(
+    st.text(
+        st.characters(categories=["Lu", "Ll", "Lt", "Lm", "Lo"]),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_letters_stay(name: str) -> None:
+    """Those of every script."""
+    letters = unicodedata.normalize("NFC", name)
+
+    assert sanitize_filename(name) in (letters, f"_{letters}")
 
 
 @settings(deadline=None)
@@ -124,6 +160,26 @@ def test_file_can_be_written(
         ("cafe\u0301.txt", "café.txt"),
         ("a\uff0fb\u2044c", "a_b\u2044c"),
         ("a - b.txt", "a_b.txt"),
+        ("$(reboot).pdf", "reboot_.pdf"),
+        ("`reboot`.pdf", "reboot_.pdf"),
+        ("a;id.txt", "a_id.txt"),
+        ("a&b.txt", "a_b.txt"),
+        ("a'b.txt", "a_b.txt"),
+        ("a\u2019b.txt", "a_b.txt"),
+        ("a,b=c.txt", "a_b_c.txt"),
+        ("%PATH%.txt", "PATH_.txt"),
+        ("{a,b}.txt", "a_b_.txt"),
+        ("report (1).pdf", "report_1_.pdf"),
+        ("[x]!^.txt", "x_.txt"),
+        ("#x", "x"),
+        ("--help", "help"),
+        ("\u2014help", "help"),
+        ("@list.txt", "list.txt"),
+        ("ada@example.com.txt", "ada@example.com.txt"),
+        ("~ada.txt", "ada.txt"),
+        ("a~b.txt", "a_b.txt"),
+        ("CONIN$", "CONIN"),
+        ("CONIN$.txt", "CONIN_.txt"),
         ("what?.txt", "what_.txt"),
         ("日本語.txt", "日本語.txt"),
         ("", "unnamed"),

@@ -127,7 +127,8 @@ async def client_address(connection: HTTPConnection) -> str:
     """Use as ``key``: the address of the client, of IPv6 the network (/64).
 
     Behind a proxy that is the proxy's address, unless the server is told to trust it
-    (uvicorn: ``--forwarded-allow-ips``).
+    (``TRUSTED_PROXIES`` of a service's settings; uvicorn: ``--forwarded-allow-ips``,
+    which without a word trusts whoever connects from the same machine).
     """
     host = connection.client.host if connection.client else ""
     try:
@@ -152,7 +153,8 @@ def rate_limit(
 
     A route that asks for its value gets a `Reservation`, to give units back when what
     they were for failed. Of several limits in front of a route, all are charged or
-    none.
+    none: what the earlier ones took is given back when a later one refuses, or can't be
+    asked.
 
     Args:
         policies: All of them have to allow it.
@@ -206,24 +208,36 @@ class _Limit:
         # A WebSocket has no reply to put fields in.
         seen: list[Reservation] = connection.scope.setdefault(_SEEN, [])
         try:
-            decision = await settings.limiter.acquire(key, self.policies, cost)
-        except RateLimitUnavailableException as error:
-            return self._failed(settings, error)
+            decision = await self._ask(settings, key, cost)
+        except BaseException:
+            await _give_back(seen)
+            raise
         reservation = Reservation(settings.limiter, decision)
+        if decision is None:
+            return reservation
         if decision.allowed:
             settings.count(self.policies, "allowed")
             seen.append(reservation)
             return reservation
         settings.count(decision.violated, "refused")
         _log_refusal(connection, decision)
-        for earlier in seen:
-            await earlier.refund()
-        seen[:] = [reservation]
+        await _give_back(seen)
+        seen.append(reservation)
         raise refusal(decision)
 
-    def _failed(
+    async def _ask(self, settings: _Settings, key: str, cost: int) -> Decision | None:
+        """Return the limiter's decision; None if it has none and that is no matter."""
+        try:
+            return await settings.limiter.acquire(key, self.policies, cost)
+        except RateLimitUnavailableException as error:
+            self._report(settings, error)
+            if not self.fails_open:
+                raise
+            return None
+
+    def _report(
         self, settings: _Settings, error: RateLimitUnavailableException
-    ) -> Reservation:
+    ) -> None:
         outcome: Outcome = "failed_open" if self.fails_open else "failed_closed"
         settings.count(self.policies, outcome)
         _log.warning(
@@ -232,9 +246,13 @@ class _Limit:
             type(error.__cause__ or error).__name__,
             extra={"policies": [policy.name for policy in self.policies]},
         )
-        if not self.fails_open:
-            raise error
-        return Reservation(settings.limiter, None)
+
+
+async def _give_back(seen: list[Reservation]) -> None:
+    """Refund what earlier limits of the request took; its reply says none of it."""
+    for earlier in seen:
+        await earlier.refund()
+    seen.clear()
 
 
 def _log_refusal(connection: HTTPConnection, decision: Decision) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any
 
 import pytest
@@ -15,9 +15,11 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from shared.errors.handlers import register_exception_handlers
 from shared.rate_limit import (
+    Decision,
     InMemoryRateLimiter,
     RateLimiter,
     RateLimitPolicy,
+    RateLimitUnavailableException,
     Reservation,
 )
 from shared.rate_limit.dependencies import (
@@ -303,6 +305,59 @@ def test_a_refused_request_pays_none_of_its_limits(client: TestClient) -> None:
     )
     other = client.get("/two", headers={"X-User": "bob"})
     assert other.headers["RateLimit"].startswith('"shared";r=2;')
+
+
+class LimiterThatBreaks(InMemoryRateLimiter):
+    """A limiter that answers about the shared units, and fails at all others."""
+
+    def __init__(self, error: BaseException, clock: FakeClock) -> None:
+        super().__init__(clock=clock.monotonic)
+        self.error = error
+
+    async def acquire(
+        self, key: str, policies: Sequence[RateLimitPolicy], cost: int = 1
+    ) -> Decision:
+        """Take units of SHARED, or fail."""
+        if SHARED not in policies:
+            raise self.error
+        return await super().acquire(key, policies, cost)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(RateLimitUnavailableException(), 503), (ValueError("The key is empty."), 500)],
+)
+async def test_a_request_that_fails_pays_none_of_its_limits(
+    serve: Callable[[RateLimiter], TestClient],
+    clock: FakeClock,
+    error: Exception,
+    status: int,
+) -> None:
+    """What an earlier limit took is given back when a later one can't be asked."""
+    limiter = LimiterThatBreaks(error, clock)
+    replies = [serve(limiter).get("/two") for _ in range(7)]
+
+    assert [reply.status_code for reply in replies] == [status] * 7
+    assert ["RateLimit" in reply.headers for reply in replies] == [False] * 7
+    assert (await limiter.peek("all", [SHARED])).remaining == SHARED.limit
+
+
+async def test_a_later_limit_that_fails_open_keeps_what_was_taken(
+    clock: FakeClock,
+) -> None:
+    """The request is let in, so it pays what could be checked."""
+    limiter = LimiterThatBreaks(RateLimitUnavailableException(), clock)
+    app = FastAPI()
+    configure_rate_limits(app, limiter)
+    first = Depends(rate_limit(SHARED, key=everyone))
+    second = Depends(rate_limit(BURST, key=everyone, on_failure="open"))
+
+    @app.get("/", dependencies=[first, second])
+    async def route() -> None: ...
+
+    reply = TestClient(app).get("/")
+    assert (reply.status_code, reply.headers["RateLimit"]) == (200, '"shared";r=4;t=60')
+    assert (await limiter.peek("all", [SHARED])).remaining == SHARED.limit - 1
 
 
 def test_a_route_can_give_back(client: TestClient, counted: Counted) -> None:

@@ -20,7 +20,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Final
 
@@ -116,6 +116,7 @@ def serve(
     port: int,
     shutdown_timeout: float,
     drain_delay: float,
+    trusted_proxies: Sequence[str],
     on_stop: Callable[[], None],
 ) -> None:
     """Serve until a signal, and return after a clean stop.
@@ -136,6 +137,9 @@ def serve(
             access_log=False,  # RequestLogMiddleware writes it
             lifespan="on",
             server_header=False,
+            # By default uvicorn believes whoever connects from this machine.
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
             timeout_graceful_shutdown=max(1, math.ceil(shutdown_timeout)),
         )
         server = Server(

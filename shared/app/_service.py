@@ -171,6 +171,7 @@ class Service:
             port=server.port if port is None else port,
             shutdown_timeout=server.shutdown_timeout,
             drain_delay=server.shutdown_delay,
+            trusted_proxies=server.trusted_proxies,
             on_stop=self._begin_stop,
         )
 

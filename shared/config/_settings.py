@@ -298,6 +298,15 @@ class ServerConfig(ConfigSection):
             description="Seconds for load balancers to notice that it is not ready.",
         ),
     ] = 0.0
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Env("TRUSTED_PROXIES"),
+        Field(
+            description="Proxies whose X-Forwarded-For and -Proto are believed: "
+            "addresses or networks, or * for whoever connects.",
+            examples=["10.0.0.0/8"],
+        ),
+    ] = ()
     docs_enabled: Annotated[
         bool,
         Env("DOCS_ENABLED"),

@@ -58,11 +58,11 @@ class Process:
         self.wait_for("Application startup complete")
         return self
 
-    def ask(self, path: str) -> http.client.HTTPConnection:
+    def ask(self, path: str, **headers: str) -> http.client.HTTPConnection:
         """Send a request and do not wait for its answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         self.connections.append(connection)
-        connection.request("GET", path)
+        connection.request("GET", path, headers=headers)
         return connection
 
     def status(self, path: str) -> int:
@@ -118,6 +118,20 @@ def test_an_idle_service_stops_with_0(start: Start, by: signal.Signals) -> None:
     assert f"{by.name}: stopping" in process.messages
     with socket.create_server(("127.0.0.1", process.port)) as listener:
         assert listener.getsockname()[1] == process.port
+
+
+@pytest.mark.parametrize(
+    ("trusted", "client"), [([], "127.0.0.1"), (["127.0.0.0/8"], "192.0.2.7")]
+)
+def test_only_a_proxy_that_is_named_is_believed(
+    start: Start, trusted: list[str], client: str
+) -> None:
+    """Anyone can send the header, and would have a rate limit for each address."""
+    process = start(*trusted).started()
+
+    reply = process.ask("/client", **{"X-Forwarded-For": "192.0.2.7"}).getresponse()
+
+    assert json.loads(reply.read()) == client
 
 
 def test_a_request_under_way_finishes(start: Start) -> None:

@@ -26,7 +26,10 @@ def main(*, shutdown_timeout: float, drain_delay: float, port: int) -> None:
         ServiceConfig(
             service_name="stoppable",
             server=ServerConfig(
-                port=port, shutdown_timeout=shutdown_timeout, shutdown_delay=drain_delay
+                port=port,
+                shutdown_timeout=shutdown_timeout,
+                shutdown_delay=drain_delay,
+                trusted_proxies=tuple(a for a in sys.argv[4:] if a[0].isdigit()),
             ),
         ),
     )
@@ -39,6 +42,10 @@ def main(*, shutdown_timeout: float, drain_delay: float, port: int) -> None:
         _log.info("holding")
         await held.wait()
         return "finished"
+
+    @app.get("/client")
+    async def client(request: Request) -> str | None:
+        return request.client and request.client.host
 
     @app.get("/release")
     async def release() -> None:

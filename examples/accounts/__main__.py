@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = get_config("accounts", Settings)
     except ConfigurationError as error:
-        print(f"accounts: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     service = bootstrap(config, emit=log_emitted)
     service.run(host=options.host, port=options.port)
@@ -42,7 +42,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="accounts",
         description="Accounts: register, log in, profile, admin-only list.",
         epilog=f"ADMIN_PASSWORD in the environment makes the account {ADMIN_EMAIL}. "
-        "`./bazelw run //shared/config:explain -- accounts` shows every setting.",
+        "`./bazelw run //shared/config:explain -- accounts --model "
+        "examples.accounts._settings:Settings` shows every setting.",
     )
     parser.add_argument("--host", help="default: SERVER_HOST, or 127.0.0.1")
     parser.add_argument("--port", type=int, help="default: PORT, or 8000")

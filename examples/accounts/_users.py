@@ -8,7 +8,14 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from shared.database import Base, BaseRepository, TimestampMixin, UUIDKeyMixin
+from shared.database import (
+    Base,
+    BaseRepository,
+    DuplicateException,
+    TimestampMixin,
+    UUIDKeyMixin,
+)
+from shared.errors import ConflictException
 
 
 class User(UUIDKeyMixin, TimestampMixin, Base):
@@ -44,6 +51,18 @@ class UserRepository(BaseRepository[User]):
         """The account with this address in any case."""
         return await self.find(filters={"email_folded": email.casefold()})
 
+    async def register(self, user: User) -> User:
+        """Add an account; `ConflictException` if the address is taken."""
+        try:
+            return await self.add(user)
+        except DuplicateException as error:
+            raise ConflictException("This e-mail address is registered.") from error
+
     async def change(self, user: User, *, now: datetime, **changes: object) -> User:
         """Change what is given; `ConflictException` if a user name is taken."""
-        return await self.update(user, {**changes, "updated_at": now})
+        if not changes:
+            return user
+        try:
+            return await self.update(user, {**changes, "updated_at": now})
+        except DuplicateException as error:
+            raise ConflictException("This user name is taken.") from error

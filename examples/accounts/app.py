@@ -187,7 +187,7 @@ def _users(database: Database, *, emit: Emit, now: Clock) -> APIRouter:
             updated_at=moment,
         )
         async with database.session() as session:
-            await UserRepository(session).add(user)
+            await UserRepository(session).register(user)
         # The account is there now, so nobody hears of one that is not.
         emit(
             UserRegisteredEvent(
@@ -261,4 +261,4 @@ async def _ensure_admin(database: Database, password: str, *, now: datetime) -> 
     async with database.session() as session:
         users = UserRepository(session)
         if await users.with_email(ADMIN_EMAIL) is None:
-            await users.add(admin)
+            await users.register(admin)

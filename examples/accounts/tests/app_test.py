@@ -94,7 +94,7 @@ def test_an_address_is_registered_once_whatever_its_case(accounts: Accounts) -> 
 
     reply = accounts.register("ADA@example.com")
 
-    assert (reply.status_code, reply.json()["code"]) == (409, "duplicate")
+    assert (reply.status_code, reply.json()["code"]) == (409, "conflict")
     assert len(accounts.events) == 1
 
 
@@ -170,6 +170,17 @@ def test_an_update_changes_what_was_sent_and_clears_what_is_null(
     ).json()
 
     assert (reply["full_name"], reply["username"]) == (None, "ada")
+
+
+def test_an_update_of_nothing_changes_nothing(accounts: Accounts) -> None:
+    """Not even the time of the last change."""
+    before = accounts.register("ada@example.com").json()
+    bearer = accounts.bearer("ada@example.com")
+    accounts.clock.advance(60)
+
+    reply = accounts.client.patch("/users/me", json={}, headers=bearer)
+
+    assert reply.json() == before
 
 
 def test_a_taken_user_name_is_a_conflict(accounts: Accounts) -> None:

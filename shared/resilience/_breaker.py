@@ -24,7 +24,12 @@ from types import CoroutineType, TracebackType
 from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, cast
 
 from shared.errors import BaseAPIException
-from shared.resilience._errors import CircuitOpenError
+from shared.resilience._errors import (
+    BulkheadFullError,
+    CircuitOpenError,
+    DeadlineExceededError,
+    leaves,
+)
 from shared.resilience._functions import ErrorTest, error_test, is_async, plain
 from shared.resilience._numbers import count, seconds
 
@@ -57,7 +62,7 @@ class _Period:
     when the breaker has recovered since.
     """
 
-    __slots__ = ("failures", "passed", "running", "since")
+    __slots__ = ("blocks", "failures", "passed", "running", "since")
 
     def __init__(self, failures: int, since: float) -> None:
         # Closed: failures in a row. Half-open: 1, so that successes are looked at.
@@ -65,19 +70,47 @@ class _Period:
         self.since = since
         self.running = 0
         self.passed = 0
+        # Those that have not ended. Adding, discarding and popping need no lock.
+        self.blocks: set[_Block] = set()
 
 
-# The `with breaker:` blocks that this task or thread is in, the innermost first.
-_Entered: TypeAlias = "tuple[CircuitBreaker, _Period, _Entered] | None"
+class _Block:
+    """A `with breaker:` block that began after the breaker's first period."""
+
+    __slots__ = ("breaker", "period")
+
+    def __init__(self, breaker: CircuitBreaker, period: _Period) -> None:
+        self.breaker = breaker
+        self.period = period
+
+
+# The blocks that this task or thread is in, the innermost first.
+_Entered: TypeAlias = "tuple[_Block, _Entered] | None"
 _entered: Final[ContextVar[_Entered]] = ContextVar("entered_breakers", default=None)
 
 
 def is_outage(error: Exception) -> bool:
     """Whether *error* says that the other side is ill: all but the kernel's 4xx.
 
-    A `NotFoundException` is an answer of a service that works.
+    A `NotFoundException` is an answer of a service that works. A bulkhead of ours that
+    is full, and a caller whose own time is up, tell nothing about the other side.
     """
+    if _says_nothing(error):
+        return False
     return not isinstance(error, BaseAPIException) or error.status_code >= 500
+
+
+def _says_nothing(error: Exception) -> bool:
+    """Whether *error* comes from this side of the call, neither success nor failure.
+
+    A caller chooses its deadline: were it counted, anybody could open the breaker for
+    everybody with a few requests that have a millisecond each.
+    """
+    return all(
+        isinstance(leaf, BulkheadFullError)
+        or (isinstance(leaf, DeadlineExceededError) and leaf.of_caller)
+        for leaf in leaves(error)
+    )
 
 
 class CircuitBreaker:
@@ -91,7 +124,9 @@ class CircuitBreaker:
         def function(): ...                 async def function(): ...
 
     A call that is cancelled, or ended by ``KeyboardInterrupt``, counts as neither. So a
-    time-out belongs inside the breaker, where it is a failure.
+    time-out belongs inside the breaker, where it is a failure. A call that finds our
+    own bulkhead full, or whose caller's deadline comes before that time-out, counts as
+    neither, whatever *on* says: it tells nothing about the other side.
 
     Args:
         name: For logs, metrics and errors.
@@ -287,7 +322,10 @@ class CircuitBreaker:
         Until the breaker opens for the first time there is one period only, and nothing
         to remember. A block without a memory that ends later than that is too late.
         """
-        _entered.set((self, self._closed or self._admit(), _entered.get()))
+        period = self._closed or self._admit()
+        block = _Block(self, period)
+        period.blocks.add(block)
+        _entered.set((block, _entered.get()))
 
     def _exit(self, error: BaseException | None) -> None:
         # Settling counts only what began in the present period.
@@ -298,21 +336,29 @@ class CircuitBreaker:
     def _leave(self) -> _Period | None:
         """The period in which the innermost block of this breaker was entered.
 
-        None where the block ends in another context than it began in, as in a generator
-        that a thread pool steps through. Its result is not counted then.
+        A block that ends in another context than it began in, as a generator that a
+        thread pool steps through, is forgotten. It then stands for any block of the
+        present period that has not ended; None if there is none, since it is from
+        before that.
         """
         inner = []
         entry = _entered.get()
-        while entry is not None and entry[0] is not self:
-            inner.append(entry)
-            entry = entry[2]
+        while entry is not None and entry[0].breaker is not self:
+            inner.append(entry[0])
+            entry = entry[1]
         if entry is None:
-            return None
-        rest = entry[2]
-        for breaker, period, _ in reversed(inner):
-            rest = (breaker, period, rest)
+            period = self._period
+            try:
+                period.blocks.pop()
+            except KeyError:
+                return None
+            return period
+        block, rest = entry
+        for other in reversed(inner):
+            rest = (other, rest)
         _entered.set(rest)
-        return entry[1]
+        block.period.blocks.discard(block)
+        return block.period
 
     # ------------------------------------------------------------------ by hand
 
@@ -368,7 +414,9 @@ class CircuitBreaker:
 
     def _settle(self, period: _Period, error: BaseException | None) -> None:
         """A call that began in *period* ended, by *error* unless that is None."""
-        if error is not None and not isinstance(error, Exception):
+        if error is not None and (
+            not isinstance(error, Exception) or _says_nothing(error)
+        ):
             return self._withdraw(period)
         failed = error is not None and self._failed(period, error)
         with self._lock:

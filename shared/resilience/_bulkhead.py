@@ -26,6 +26,10 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
+def _late() -> DeadlineExceededError:
+    return DeadlineExceededError(of_caller=True)
+
+
 class _Waiter(Protocol):
     """Someone in the queue. *granted* is read and written under the bulkhead's lock."""
 
@@ -248,7 +252,7 @@ class Bulkhead:
         remaining = deadline.remaining()
         if most is not None and most < remaining:
             return most, self._full
-        return remaining, DeadlineExceededError
+        return remaining, _late
 
     def _claim(self, waiter: _Waiter, late: Callable[[], Exception]) -> None:
         """The wait is over: by a place, or too late for one."""

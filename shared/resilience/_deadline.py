@@ -86,10 +86,11 @@ class Deadline:
         """Stop here if no time is left, before work that nobody waits for.
 
         Raises:
-            DeadlineExceededError: No time is left.
+            DeadlineExceededError: No time is left. It is *of_caller*, which no breaker
+                counts, unless it leaves a `timeout` that has set the deadline.
         """
         if self.expired:
-            raise DeadlineExceededError
+            raise DeadlineExceededError(of_caller=True)
 
     def __repr__(self) -> str:
         return f"<Deadline in {self.remaining():.3f} s>"

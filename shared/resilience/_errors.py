@@ -15,7 +15,7 @@ Private: import these names from ``shared.resilience``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.errors import ServiceUnavailableException, UpstreamException
@@ -50,24 +50,45 @@ class BulkheadFullError(ServiceUnavailableException):
 
 
 class DeadlineExceededError(UpstreamException, TimeoutError):
-    """The operation did not finish in the time it was given."""
+    """The operation did not finish in the time it was given.
+
+    Args:
+        detail: See `BaseAPIException`.
+        headers: See `BaseAPIException`.
+        of_caller: The time was not that of a `timeout` around the operation but what
+            its caller had left, which may be anything: it says nothing about the other
+            side, and breakers do not count it. Not part of the reply.
+        extra: See `BaseAPIException`.
+    """
 
     status_code = 504
     code = "deadline_exceeded"
     detail = "The operation did not finish in time."
+    of_caller: bool = False
 
     def __init__(
         self,
         detail: str | None = None,
         *,
         headers: Mapping[str, str] | None = None,
+        of_caller: bool = False,
         **extra: Any,
     ) -> None:
         super().__init__(
             detail or self.detail, status_code=504, headers=headers, **extra
         )
+        self.of_caller = of_caller
 
     def __setstate__(self, state: dict[str, Any] | None) -> None:
         # OSError takes its arguments in __init__, which unpickling leaves out.
         super().__setstate__(state)
         self.args = (self.detail,)
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """*error*, or what is in it if it is a group, as of a ``TaskGroup``."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error

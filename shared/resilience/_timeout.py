@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from shared.resilience._deadline import Deadline, current_deadline, deadline_scope
-from shared.resilience._errors import DeadlineExceededError
+from shared.resilience._errors import DeadlineExceededError, leaves
 from shared.resilience._numbers import seconds as checked
 
 if TYPE_CHECKING:
@@ -27,13 +27,15 @@ class timeout:  # noqa: N801 it reads as a function
 
     Raises:
         ValueError: *seconds* is not above 0.
-        DeadlineExceededError: The time was up, inside or before. A ``TimeoutError`` of
+        DeadlineExceededError: The time was up, inside or before. It is *of_caller* if
+            that was the deadline outside and not *seconds*. A ``TimeoutError`` of
             something inside passes as it is.
     """
 
-    __slots__ = ("_inner", "_scope", "_seconds")
+    __slots__ = ("_inner", "_own", "_scope", "_seconds")
 
     _inner: asyncio.Timeout
+    _own: bool
     _scope: deadline_scope
 
     def __init__(self, seconds: float | None) -> None:
@@ -47,10 +49,12 @@ class timeout:  # noqa: N801 it reads as a function
         own = None if self._seconds is None else Deadline.after(self._seconds)
         self._scope = deadline_scope(own or outer)
         deadline = self._scope.__enter__()
+        self._own = own is not None and deadline is own
         try:
             delay = None
             if deadline is not None:
-                deadline.check()
+                if deadline.expired:
+                    raise DeadlineExceededError(of_caller=not self._own)
                 delay = deadline.remaining()
             self._inner = asyncio.timeout(delay)
             await self._inner.__aenter__()
@@ -68,6 +72,11 @@ class timeout:  # noqa: N801 it reads as a function
         try:
             await self._inner.__aexit__(kind, error, trace)
         except TimeoutError as late:
-            raise DeadlineExceededError from late
+            raise DeadlineExceededError(of_caller=not self._own) from late
         finally:
             self._scope.__exit__(kind, error, trace)
+        if self._own and error is not None:
+            # The deadline that something inside met was ours.
+            for leaf in leaves(error):
+                if isinstance(leaf, DeadlineExceededError):
+                    leaf.of_caller = False

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import inspect
 import logging
+import re
 import threading
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,11 @@ from hypothesis import strategies as st
 
 from shared.errors import NotFoundException, UpstreamException
 from shared.resilience._breaker import BreakerState, CircuitBreaker, is_outage
-from shared.resilience._errors import CircuitOpenError
+from shared.resilience._errors import (
+    BulkheadFullError,
+    CircuitOpenError,
+    DeadlineExceededError,
+)
 
 CLOSED, HALF_OPEN, OPEN = BreakerState
 
@@ -234,11 +239,54 @@ def test_breaker_that_closes_as_a_call_comes(breaker: CircuitBreaker) -> None:
         (UpstreamException(), True),
         (CircuitOpenError(), True),
         (NotFoundException(), False),
+        (DeadlineExceededError(), True),
+        (DeadlineExceededError(of_caller=True), False),
+        (BulkheadFullError(), False),
     ],
 )
 def test_error_of_the_caller_is_no_outage(error: Exception, outage: bool) -> None:
     """Who answers "no such thing" is well."""
     assert is_outage(error) is outage
+
+
+LOCAL = [
+    DeadlineExceededError(of_caller=True),
+    BulkheadFullError("ours"),
+    ExceptionGroup("of tasks", [DeadlineExceededError(of_caller=True)]),
+]
+
+
+@pytest.mark.parametrize("on", [is_outage, Exception])
+@pytest.mark.parametrize("error", LOCAL, ids=lambda error: type(error).__name__)
+def test_what_comes_from_this_side_is_neither(
+    error: Exception, on: Any, clock: Clock
+) -> None:
+    """A caller's short deadline, or our lack of room, opens no breaker, closes none."""
+    breaker = CircuitBreaker(failure_threshold=2, recovery_time=10, on=on, clock=clock)
+    fail(breaker, 1)
+    for _ in range(3):
+        with pytest.raises(type(error), match=re.escape(error.args[0])):
+            breaker.call(raising, error)
+    assert breaker.state is CLOSED
+    fail(breaker, 1)
+    assert breaker.state is OPEN
+    clock.now += 10
+    for _ in range(3):
+        with pytest.raises(type(error), match=re.escape(error.args[0])):
+            breaker.call(raising, error)
+
+    assert breaker.state is HALF_OPEN
+    assert (breaker.call(up), breaker.state) == ("up", CLOSED)
+
+
+def test_group_with_a_failure_is_one(breaker: CircuitBreaker) -> None:
+    """What else is in it does not hide that the other side is down."""
+    group = ExceptionGroup("both", [DeadlineExceededError(of_caller=True), OSError()])
+    for _ in range(2):
+        with pytest.raises(ExceptionGroup, match="both"):
+            breaker.call(raising, group)
+
+    assert breaker.state is OPEN
 
 
 @pytest.mark.parametrize(
@@ -530,14 +578,73 @@ def test_block_from_before_an_outage_is_nothing(
     assert breaker.state is CLOSED
 
 
-def test_block_that_ends_in_another_context_is_not_counted(
-    breaker: CircuitBreaker,
-) -> None:
-    """As where a thread pool steps through a generator; nothing breaks."""
-    block = inside(twice(breaker))
-    copy_context().run(next, block)
+def begun(breaker: CircuitBreaker) -> Generator[None, None, None]:
+    """A block that ends in another context than it began in.
 
-    assert list(block) == []
+    As where a thread pool steps through a generator.
+    """
+    block = inside(breaker)
+    copy_context().run(next, block)
+    return block
+
+
+@pytest.mark.parametrize("prepare", [twice, lambda breaker: breaker])
+def test_block_that_ends_in_another_context_opens_it(
+    prepare: Callable[[CircuitBreaker], CircuitBreaker], breaker: CircuitBreaker
+) -> None:
+    """In the first period as in any later one."""
+    prepare(breaker)
+    for _ in range(2):
+        copy_context().run(end, begun(breaker))
+
+    assert breaker.state is OPEN
+
+
+@pytest.mark.parametrize("probes", [1, 2])
+def test_probes_that_end_in_another_context_close_it(probes: int, clock: Clock) -> None:
+    """All of them, at once; else it would send probes for ever."""
+    breaker = CircuitBreaker(
+        failure_threshold=2, recovery_time=10, probes=probes, clock=clock
+    )
+    fail(breaker)
+    clock.now += 10
+    blocks = [begun(breaker) for _ in range(probes)]
+    for block in blocks:
+        assert breaker.state is HALF_OPEN
+        assert copy_context().run(list, block) == []
+
+    assert breaker.state is CLOSED
+
+
+def test_probe_that_fails_in_another_context_opens_it(
+    breaker: CircuitBreaker, clock: Clock
+) -> None:
+    """As any probe does, and for as long."""
+    fail(breaker)
+    clock.now += 10
+    copy_context().run(end, begun(breaker))
+    assert breaker.state is OPEN
+    clock.now += 9
+    with pytest.raises(CircuitOpenError, match="unavailable"):
+        breaker.call(up)
+
+    assert breaker.state is OPEN
+
+
+def test_probe_that_was_no_block_is_not_settled_by_one(
+    breaker: CircuitBreaker, clock: Clock
+) -> None:
+    """A block from before the outage ends while a call is the probe: nothing."""
+    old = inside(breaker)
+    next(old)
+    fail(breaker)
+    clock.now += 10
+
+    def probe() -> BreakerState:
+        end(old)
+        return breaker.state
+
+    assert breaker.call(probe) is HALF_OPEN
     assert breaker.state is CLOSED
 
 

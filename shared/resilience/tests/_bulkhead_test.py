@@ -212,14 +212,17 @@ def test_without_asyncio_there_is_no_loop(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("max_wait", [None, 60])
 async def test_deadline_ends_the_wait(max_wait: float | None) -> None:
-    """It is the time that was short, not the room."""
+    """It is the time that was short, not the room; and the caller's time."""
     bulkhead = Bulkhead(1, max_waiting=1, max_wait=max_wait)
+    late = pytest.raises(DeadlineExceededError, match="did not finish in time")
     with bulkhead, deadline_scope(Deadline.after(0.001)):
-        with pytest.raises(DeadlineExceededError, match="did not finish in time"):
+        with late as first:
             await bulkhead.__aenter__()
-        with pytest.raises(DeadlineExceededError, match="did not finish in time"):
+        with late as second:
             await asyncio.to_thread(bulkhead.__enter__)
 
+    assert first.value.of_caller
+    assert second.value.of_caller
     assert (bulkhead.running, bulkhead.waiting) == (0, 0)
 
 

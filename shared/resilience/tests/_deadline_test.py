@@ -64,8 +64,9 @@ def test_check_stops_what_nobody_waits_for(clock: Clock) -> None:
     deadline.check()
     clock.now += 1
 
-    with pytest.raises(DeadlineExceededError, match="did not finish in time"):
+    with pytest.raises(DeadlineExceededError, match="did not finish in time") as raised:
         deadline.check()
+    assert raised.value.of_caller
 
 
 def test_repr_tells_what_remains(clock: Clock) -> None:

@@ -21,6 +21,7 @@ ERRORS = [
     CircuitOpenError("db", retry_after=2.5),
     BulkheadFullError("db", retry_after=2.5),
     DeadlineExceededError(),
+    DeadlineExceededError(of_caller=True),
     DeadlineExceededError("Too slow.", headers={"X-A": "b"}, job="7"),
 ]
 
@@ -69,5 +70,16 @@ def test_deadline_exceeded_is_a_time_out_of_python_and_of_the_kernel() -> None:
     assert isinstance(error, TimeoutError)
     assert isinstance(error, UpstreamException)
     assert (error.status_code, error.extra_info) == (504, {"job": "7"})
+    assert not error.of_caller
     assert str(error) == error.detail == "The operation did not finish in time."
     assert type(error_from_problem(error.to_problem())) is DeadlineExceededError
+
+
+def test_whose_deadline_it_was_stays_here() -> None:
+    """The reply does not say, and a reply can't make it up."""
+    problem = DeadlineExceededError(of_caller=True).to_problem()
+    received = error_from_problem({**problem, "of_caller": True})
+
+    assert "of_caller" not in problem
+    assert isinstance(received, DeadlineExceededError)
+    assert not received.of_caller

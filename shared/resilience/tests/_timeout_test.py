@@ -119,3 +119,59 @@ def test_bad_number_is_refused(seconds: Any) -> None:
     """Before anything runs."""
     with pytest.raises(ValueError, match="seconds must be a finite number above 0"):
         timeout(seconds)
+
+
+# ------------------------------------------------------------ whose time it was
+
+
+async def ends_late(seconds: float | None) -> DeadlineExceededError:
+    """What comes of waiting for ever, no longer than that."""
+    with pytest.raises(DeadlineExceededError, match="did not finish in time") as raised:
+        await bounded(seconds)
+    return raised.value
+
+
+@pytest.mark.parametrize("left", [0, 0.001])
+@pytest.mark.parametrize("seconds", [60, None])
+async def test_sooner_deadline_is_the_caller_s(
+    left: float, seconds: float | None
+) -> None:
+    """Past or to come, it says nothing about what was waited for."""
+    with deadline_scope(Deadline.after(left)):
+        error = await ends_late(seconds)
+
+    assert error.of_caller
+
+
+async def test_own_time_is_not_the_caller_s() -> None:
+    """Whatever the caller has left beyond it."""
+    assert not (await ends_late(0.001)).of_caller
+    with deadline_scope(Deadline.after(60)):
+        assert not (await ends_late(0.001)).of_caller
+
+
+async def test_what_is_inside_meets_the_time_out_that_set_the_deadline() -> None:
+    """A check, an inner time-out: for whoever is outside it was this one's time."""
+    with pytest.raises(DeadlineExceededError, match="did not finish in time") as raised:
+        async with timeout(60):
+            raise DeadlineExceededError(of_caller=True)
+    assert not raised.value.of_caller
+
+    group = ExceptionGroup("of tasks", [raised.value, OSError()])
+    raised.value.of_caller = True
+    with pytest.raises(ExceptionGroup, match="of tasks"):
+        async with timeout(60):
+            raise group
+    assert not raised.value.of_caller
+
+
+async def test_what_is_inside_meets_the_caller_s_deadline() -> None:
+    """A time-out that is longer than the caller waits does not make it its own."""
+    with (
+        deadline_scope(Deadline.after(50)),
+        pytest.raises(DeadlineExceededError, match="did not finish in time") as raised,
+    ):
+        async with timeout(60):
+            raise DeadlineExceededError(of_caller=True)
+
+    assert raised.value.of_caller

@@ -28,7 +28,7 @@ from shared.database._errors import DatabaseUnavailableException, RefusedValueEr
 from shared.database._pools import AsyncPool, SyncPool
 from shared.database._retry import retry, retry_sync
 from shared.database._sessions import KernelSession
-from shared.database._sqlite import READ_ONLY, tune_sqlite
+from shared.database._sqlite import READ_ONLY, RollingBackConnection, tune_sqlite
 from shared.database._translate import translate_errors
 from shared.database._urls import Target
 
@@ -327,7 +327,11 @@ class Database:
 
     def _sqlite_arguments(self) -> dict[str, Any]:
         # A connection goes from thread to thread, and is used by one at a time.
-        return {"timeout": self._config.connect_timeout, "check_same_thread": False}
+        return {
+            "timeout": self._config.connect_timeout,
+            "check_same_thread": False,
+            "factory": RollingBackConnection,
+        }
 
     def _server_settings(self) -> dict[str, str]:
         settings = {"application_name": self.service_name[:63], "timezone": "UTC"}

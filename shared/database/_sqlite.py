@@ -5,6 +5,8 @@ Private: used by ``shared.database`` only.
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection, Engine
@@ -13,6 +15,21 @@ from sqlalchemy.event import listen
 READ_ONLY: Final = "shared_read_only"
 
 _Pragmas = tuple[str, ...]
+
+
+class RollingBackConnection(sqlite3.Connection):
+    """A connection whose transaction ends when it is closed.
+
+    SQLite's own lives on, with its lock, for as long as somebody has a cursor with
+    unread rows: whoever was cancelled while it read, in a traceback that is kept.
+    """
+
+    def close(self) -> None:
+        """Roll back, and close."""
+        with suppress(sqlite3.ProgrammingError):  # it is closed
+            if self.in_transaction:
+                self.rollback()
+        super().close()
 
 
 def tune_sqlite(engine: Engine, *, busy_timeout: float, memory: bool) -> None:
@@ -53,7 +70,7 @@ def tune_sqlite(engine: Engine, *, busy_timeout: float, memory: bool) -> None:
 
     def on_reset(connection: Any, connection_record: Any, reset_state: Any) -> None:
         if not reset_state.asyncio_safe:
-            return  # nobody can be waited for; the pool throws the connection away
+            return  # nobody can be waited for; the pool closes it, which rolls back
         # A COMMIT that fails leaves its transaction, and the lock, where they were,
         # while SQLAlchemy takes it for ended.
         if getattr(connection, "driver_connection", connection).in_transaction:

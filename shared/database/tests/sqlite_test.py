@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import pytest
 from sqlalchemy import MetaData, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -282,3 +283,34 @@ def test_a_database_shows_no_password() -> None:
     assert "<Database note-service postgresql://user:***@db.example/name>" in shown
     assert "hush" not in shown
     database.dispose_sync()
+
+
+async def test_cancelled_while_it_reads(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock is gone with it, though its cursor lives on in the kept traceback."""
+    with database.sync_session() as session:
+        session.add_all([Note(), Note()])
+    await database.check(timeout=5)  # it is connected
+    reading = asyncio.Event()
+
+    async def fetchall(_: aiosqlite.Cursor) -> None:
+        reading.set()
+        await asyncio.Event().wait()  # between the statement and its rows
+
+    async def work() -> None:
+        async with database.session() as session:
+            await session.execute(text("SELECT * FROM note"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(aiosqlite.Cursor, "fetchall", fetchall)
+        task = asyncio.create_task(work())
+        await reading.wait()
+        task.cancel()
+        kept = await asyncio.gather(task, return_exceptions=True)
+    with database.sync_session() as session:
+        session.add(Note())
+
+    assert [type(error) for error in kept] == [asyncio.CancelledError]
+    assert notes(database) == 3
+    await database.dispose()

@@ -2,8 +2,8 @@
 
 ``NAME=value``, ``export NAME=value``; a value may be quoted and then hold line breaks;
 ``#`` after a blank begins a comment. What those tools read differently is refused
-instead of guessed: ``${NAME}``, which one expands and the other doesn't, and a line
-that is no assignment.
+instead of guessed: ``${NAME}``, and ``$NAME`` outside of quotes, which one expands and
+the other doesn't, and a line that is no assignment.
 
 Private: used by ``shared.config`` only.
 """
@@ -28,6 +28,7 @@ _LINE = re.compile(
 )
 _BLANK = re.compile(r"[^\S\n]*(?:\#[^\n]*)?(?:\n|\Z)")
 _REST = re.compile(r"[^\n]*(?:\n|\Z)")
+_EXPANDED = re.compile(r"\$[A-Za-z_]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
@@ -81,10 +82,11 @@ def _assignment(match: re.Match[str], line: int) -> Assignment | BadLine:
         escaped = _ESCAPE.sub(lambda found: _unescape(found[1]), value)
     else:
         value = escaped = match["plain"] or ""
-    if "${" in value:
+    if "${" in value or _EXPANDED.search(match["plain"] or ""):
+        written = "${...}" if "${" in value else "$NAME"
         return BadLine(
             line,
-            "${...} is not expanded here, and other tools do expand it.",
+            f"{written} is not expanded here, and other tools do expand it.",
             "Write the value itself, or in single quotes if it is meant as it stands.",
             name,
         )

@@ -41,6 +41,11 @@ def _kebab(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
+def pointed(variable: str) -> str:
+    """The variable whose value is in the file that *variable* names, if it does."""
+    return variable.removesuffix(FILE_SUFFIX)
+
+
 def candidates(prefix: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """The names to look under, best first: the service's own, then everybody's."""
     return (prefix + names[0], *names)

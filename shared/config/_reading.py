@@ -6,7 +6,7 @@ Private: used by ``shared.config`` only.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as slot
 from pathlib import Path
@@ -17,7 +17,13 @@ from pydantic import BaseModel
 
 from shared.config._decode import NotDecodableError, decode
 from shared.config._errors import ConfigurationProblem
-from shared.config._names import candidates, feature_of, prefix_of, service_of
+from shared.config._names import (
+    candidates,
+    feature_of,
+    pointed,
+    prefix_of,
+    service_of,
+)
 from shared.config._sources import (
     DEFAULT_ENV_FILE,
     DEFAULT_SECRETS_DIR,
@@ -38,7 +44,7 @@ from shared.config._tree import (
 from shared.config._tree import (
     Path as TreePath,
 )
-from shared.config._unknown import unknown_names
+from shared.config._unknown import Known, unknown_names
 
 Place = Path | str | EllipsisType | None
 
@@ -73,10 +79,7 @@ def read(
             _put(reading, setting.path, found, setting.field.annotation)
         if len(reading.problems) > count:
             reading.told.add(setting.path)
-    declared = {name for each in settings_of(model) for name in each.names}
-    for path, variable in _open_ended(prefix, sources).items():
-        if path[0] == FEATURES and variable in declared:
-            continue
+    for path, variable in _open_ended(Known(model, prefix), sources).items():
         found = _first(sources, candidates(prefix, (variable,)), reading.problems)
         if found is not None:
             _put(reading, path, found, str)
@@ -138,21 +141,31 @@ def _put(reading: Reading, path: TreePath, found: Found, annotation: Any) -> Non
     reading.found[path] = found
 
 
-def _open_ended(prefix: str, sources: list[Source]) -> dict[TreePath, str]:
+def _open_ended(known: Known, sources: list[Source]) -> dict[TreePath, str]:
     """The variables whose names say which service or feature they are about."""
-    kinds: list[tuple[str, Callable[[str], str | None]]] = [
-        (SERVICE_URLS, service_of),
-        (FEATURES, feature_of),
-    ]
     variables: dict[TreePath, str] = {}
     for source in sources:
         for name in source.origins:
-            for field_name, key_of in kinds:
-                for variable in (name.removeprefix(prefix), name):
-                    if key := key_of(variable):
-                        variables[field_name, key] = variable
-                        break
+            for variable in _forms(known, name):
+                if service := service_of(variable):
+                    variables[SERVICE_URLS, service] = variable
+                    break
+                if variable in known.all or known.declares(name):
+                    continue  # a switch would be the second reading of it
+                if known.is_orchestrators(name, source):
+                    continue
+                if feature := feature_of(variable):
+                    variables[FEATURES, feature] = variable
+                    break
     return dict(sorted(variables.items()))
+
+
+def _forms(known: Known, name: str) -> Iterator[str]:
+    """What *name* may be: for this service, for all, and the file of either."""
+    for variable in (name.removeprefix(known.prefix), name):
+        if variable not in known.all:
+            yield pointed(variable)
+        yield variable
 
 
 def _keep_defaults(model: type[BaseModel], tree: dict[str, Any]) -> None:

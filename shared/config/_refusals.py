@@ -14,7 +14,7 @@ from shared.config._production import WEAK
 from shared.config._reading import Reading
 from shared.config._sources import Found
 from shared.config._tree import Path, Setting, settings_of
-from shared.config._urls import OURS, mask_url
+from shared.config._urls import OURS, mask_url, passwords_of
 from shared.errors import ValidationException
 
 _GENERIC = "The value is not valid."
@@ -106,12 +106,18 @@ def _shows_secret(
     secret = {setting.path for setting in settings_of(model) if setting.is_secret}
     folded = message.casefold()
     for path, source in found.items():
+        # Of all settings: a validator sees those before its own.
+        texts = [*passwords_of(source.value)]
         shared = min(len(path), len(location))
-        if path[:shared] != tuple(location[:shared]):
-            continue
-        text = source.value.casefold()
-        if path in secret or mask_url(source.value) != source.value:
-            pieces = (text[i : i + _PIECE] for i in range(len(text) - _PIECE + 1))
-            if any(piece in folded for piece in pieces):
-                return True
+        is_near = path[:shared] == tuple(location[:shared])
+        # Words of another setting's URL beside its password may well be in a message.
+        if path in secret or (is_near and mask_url(source.value) != source.value):
+            texts.append(source.value)
+        if any(piece in folded for text in texts for piece in _pieces(text)):
+            return True
     return False
+
+
+def _pieces(text: str) -> Iterator[str]:
+    text = text.casefold()
+    return (text[i : i + _PIECE] for i in range(len(text) - _PIECE + 1))

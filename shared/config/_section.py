@@ -10,11 +10,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import (
+    AnyUrl,
     BaseModel,
     ConfigDict,
+    MongoDsn,
+    NatsDsn,
+    PostgresDsn,
     SerializerFunctionWrapHandler,
     model_serializer,
 )
+from pydantic_core import MultiHostUrl, Url
 
 from shared.config._urls import HIDDEN, mask_url
 
@@ -25,6 +30,16 @@ _SECRET_WORDS = frozenset(
     )
 )
 _SECRET_ENDS = frozenset(["key", "keys"])
+# Names that people write as one word; shared.logging knows the same.
+_ONE_WORD = re.compile(
+    r"(?:access|api|private|secret|signing|encryption|master)keys?"
+    r"|(?:access|auth|bearer|csrf|id|refresh|session)tokens?"
+    r"|clientsecrets?|(?:db|user)passwords?"
+)
+_WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+# The bases of all of pydantic's types for URLs; its common ones are private.
+_URLS = (AnyUrl, MongoDsn, NatsDsn, PostgresDsn, MultiHostUrl, Url)
 
 
 class Env:
@@ -53,12 +68,18 @@ class Env:
 
 def is_secret_name(name: str) -> bool:
     """Whether a setting of this name is hidden even if its type does not say so."""
-    words = re.split(r"[^a-z0-9]+", name.lower())
-    return words[-1] in _SECRET_ENDS or not _SECRET_WORDS.isdisjoint(words)
+    words = re.split(r"[^a-z0-9]+", _WORD_ENDS.sub("_", name).lower())
+    return (
+        words[-1] in _SECRET_ENDS
+        or bool(_ONE_WORD.fullmatch(words[-1]))
+        or not _SECRET_WORDS.isdisjoint(words)
+    )
 
 
 def masked(name: str, value: Any) -> Any:
     """*value* as it may be shown: without secrets, and without passwords in URLs."""
+    if isinstance(value, _URLS):
+        value = str(value)
     if isinstance(value, str | bytes) and value and is_secret_name(name):
         return HIDDEN
     if isinstance(value, str):
@@ -66,10 +87,26 @@ def masked(name: str, value: Any) -> Any:
     if isinstance(value, BaseModel) and not isinstance(value, ConfigSection):
         value = value.model_dump()  # which a plain model does not mask
     if isinstance(value, Mapping):
-        return {key: masked(f"{name}_{key}", item) for key, item in value.items()}
+        return {
+            _masked_key(key): masked(f"{name}_{key}", item)
+            for key, item in value.items()
+        }
     if type(value) in (list, tuple, set, frozenset):
-        return type(value)(masked(name, item) for item in value)
+        return type(value)(_masked_item(name, item) for item in value)
     return value
+
+
+def _masked_key(key: Any) -> Any:
+    # Any other may be a model: what it would become is no key.
+    return masked("", key) if type(key) is str or isinstance(key, _URLS) else key
+
+
+def _masked_item(name: str, item: Any) -> Any:
+    """An item of a list; a pair in it is a name and its value."""
+    if type(item) in (list, tuple) and len(item) == 2 and isinstance(item[0], str):
+        key, value = item
+        return type(item)([masked(name, key), masked(f"{name}_{key}", value)])
+    return masked(name, item)
 
 
 class ConfigSection(BaseModel):

@@ -8,6 +8,8 @@ Private: used by ``shared.config`` only.
 
 from __future__ import annotations
 
+import errno
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,12 +148,25 @@ def secrets_directory(path: Path, problems: list[ConfigurationProblem]) -> Sourc
 
 def _files(path: Path, problems: list[ConfigurationProblem]) -> Iterator[Path]:
     try:
-        found = sorted(path.iterdir())
+        # Kubernetes keeps the versions of a volume in ..data and its like.
+        shown = (file for file in sorted(path.iterdir()) if file.name[0] != ".")
+        yield from [file for file in shown if _is_file(file)]
+    except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
+        shown_path = str(path)
+        if not shown_path.isprintable():
+            shown_path = ascii(shown_path)
+        problems.append(_unreadable(SECRETS_DIR, shown_path, error))
+
+
+def _is_file(path: Path) -> bool:
+    # Not Path.is_file: on newer Pythons it is false where the directory can't be
+    # searched, and all secrets would be gone without a word.
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
     except OSError as error:
-        problems.append(_unreadable(SECRETS_DIR, str(path), error))
-        return
-    # Kubernetes keeps the versions of a volume in ..data and its like.
-    yield from (file for file in found if file.name[0] != "." and file.is_file())
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
+            return False  # a link to nothing, or gone by now
+        raise
 
 
 def _from_file(
@@ -187,7 +202,7 @@ def _read(
 
 def _unreadable(name: str, origin: str, error: Exception) -> ConfigurationProblem:
     # Not the error's own text: it has the path, which may be a secret by mistake.
-    reason = error.strerror if isinstance(error, OSError) else None
+    reason = error.strerror if isinstance(error, OSError) else "it is no path"
     return ConfigurationProblem(
         name,
         f"Can't be read: {reason or type(error).__name__}.",

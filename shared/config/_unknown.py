@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from shared.config._errors import ConfigurationProblem
-from shared.config._names import FILE_SUFFIX, feature_of, service_of
+from shared.config._names import FILE_SUFFIX, feature_of, pointed, service_of
 from shared.config._sources import SECRETS_DIR, Found, Source
 from shared.config._tree import Path, settings_of
 
@@ -48,7 +48,7 @@ def unknown_names(
     found: Mapping[Path, Found],
 ) -> Unknown:
     """Look in *sources* for names that were meant as settings of *model*."""
-    known = _Known(model, prefix)
+    known = Known(model, prefix)
     settled = {known.flat(each.name) for each in found.values()}
     unknown = Unknown()
     for source in sources:
@@ -72,7 +72,9 @@ def unknown_names(
     return unknown
 
 
-class _Known:
+class Known:
+    """The names that *model* has, for the service with *prefix*."""
+
     def __init__(self, model: type[BaseModel], prefix: str) -> None:
         self.prefix = prefix
         # A short prefix such as USER_ or PYTHON_ is other programs' as well.
@@ -88,19 +90,29 @@ class _Known:
     def accepts(self, name: str) -> bool:
         rest = name.removeprefix(self.prefix)
         return (
-            _is_in(self.all, name)
-            or (rest != name and _is_in(self.own, rest))
-            or any(of(each) for of in (service_of, feature_of) for each in (name, rest))
+            self.declares(name)
+            or any(map(service_of, (rest, name, pointed(rest), pointed(name))))
+            or any(map(feature_of, (rest, name)))
         )
+
+    def declares(self, name: str) -> bool:
+        """Whether *name* is a setting, or the file of one, with the prefix or not."""
+        rest = name.removeprefix(self.prefix)
+        return _is_in(self.all, name) or (rest != name and _is_in(self.own, rest))
 
     def is_foreign(self, name: str, source: Source) -> bool:
         """Whether a name with our prefix is another's: Kubernetes', a longer name's."""
         rest = name.removeprefix(self.prefix)
-        if rest == _LINK:
-            return "://" in source.values.get(name, "")
-        return bool(_ORCHESTRATOR.fullmatch(rest)) or any(
+        return self.is_orchestrators(name, source) or any(
             rest.endswith(f"_{known}") for known in self.own
         )
+
+    def is_orchestrators(self, name: str, source: Source) -> bool:
+        """Whether Kubernetes tells with *name* where our service is."""
+        rest = name.removeprefix(self.prefix)
+        if rest == _LINK:
+            return "://" in source.values.get(name, "")
+        return rest != name and bool(_ORCHESTRATOR.fullmatch(rest))
 
     def meant(self, name: str, *, ours: bool) -> str | None:
         """The setting that *name* is a slip of."""

@@ -9,8 +9,9 @@ Private: used by ``shared.config`` only.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final, NoReturn
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import Secret, SecretStr
 from pydantic_core import PydanticCustomError
@@ -25,7 +26,7 @@ _USERINFO = re.compile(
 )
 _QUERY_SECRET = re.compile(
     r"(?P<name>[?&;][^=&#\s]*(?:pass|pwd|secret|token|key|credential|sig)[^=&#\s]*=)"
-    r"[^&#\s]+",
+    r"(?P<value>[^&#\s]+)",
     re.IGNORECASE,
 )
 _NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f]")
@@ -52,6 +53,20 @@ def mask_url(text: str) -> str:
         return f"{scheme}://{shown}@"
 
     return _QUERY_SECRET.sub(rf"\g<name>{_GAP}", _USERINFO.sub(userinfo, text))
+
+
+def passwords_of(text: str) -> Iterator[str]:
+    """What ``mask_url`` hides of *text*, as it stands there and decoded."""
+    hidden = [match["value"] for match in _QUERY_SECRET.finditer(text)]
+    for match in _USERINFO.finditer(text):
+        user, colon, password = match["info"].partition(":")
+        if colon:
+            hidden.append(password)
+        elif match["scheme"].lower() in ("http", "https"):
+            hidden.append(user)
+    for each in hidden:
+        yield each
+        yield unquote(each)
 
 
 class SecretUrl(Secret[str]):

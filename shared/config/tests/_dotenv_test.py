@@ -34,7 +34,9 @@ def pairs(text: str) -> list[tuple[str, str]]:
         ("A='b' # comment", "b"),
         (r"A='it\'s \\ \n'", r"it's \ \n"),
         ("A='${B} $C'", "${B} $C"),
-        ("A=$B", "$B"),
+        ('A="$B"', "$B"),
+        ("A=5$", "5$"),
+        ("A=a$1", "a$1"),
         ('A="b\\n\\tc \\"d\\" \\\\ \\q"', 'b\n\tc "d" \\ \\q'),
         ('A="one\ntwo"', "one\ntwo"),
         ("A='one\r\ntwo'", "one\ntwo"),
@@ -72,7 +74,9 @@ def test_no_assignment(line: str) -> None:
     assert "hunter2" not in bad.rule + bad.advice
 
 
-@pytest.mark.parametrize("line", ["A=${B}", 'A="x${B:-c}"', "A=x${B"])
+@pytest.mark.parametrize(
+    "line", ["A=${B}", 'A="x${B:-c}"', "A=x${B", "A=$B", "A=a$_b", "A=a$$b"]
+)
 def test_expansion_is_refused(line: str) -> None:
     """Some tools expand it and some do not, so the file would mean two things."""
     (bad,) = read_dotenv(line)

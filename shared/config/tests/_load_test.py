@@ -9,11 +9,19 @@ from collections.abc import Callable, Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, assert_type
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from shared.config import (
     ConfigSection,
@@ -49,7 +57,9 @@ class Settings(ServiceConfig):
 
 
 WHERE = "Set it in the environment, in .env, or as a file in the directory of secrets."
+BOTH = "Is set, and so is AUTH_SERVICE_URL."
 GONE = "Can't be read: No such file or directory."
+PATH = "Correct the path, or the rights of the file."
 OWN = {"INSTAGRAM_APP_ID": "1", "INSTAGRAM_APP_SECRET": "x"}
 
 
@@ -258,6 +268,102 @@ def test_a_setting_that_begins_like_a_feature_is_one() -> None:
     assert (config.feature_mode, dict(config.features)) == ("fast", {})
 
 
+def test_other_services_and_features_from_files(tmp_path: Path) -> None:
+    """_FILE is for every variable, also for those that no field declares."""
+    (tmp_path / "url").write_text("http://auth:8001\n")
+    (tmp_path / "on").write_text("true\n")
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"FEATURE_OLD_EDITOR_FILE={tmp_path / 'on'}\nFEATURE_FILE=on\n")
+    config = load(
+        {
+            "AUTH_SERVICE_URL_FILE": str(tmp_path / "url"),
+            "API_PLATFORM_ODOO_SERVICE_URL_FILE": str(tmp_path / "url"),
+            "FEATURE_NEW_EDITOR_FILE": str(tmp_path / "on"),
+            "API_PLATFORM_FEATURE_BETA_FILE": str(tmp_path / "on"),
+        },
+        env_file=dotenv,
+    )
+
+    assert config.service_urls == dict.fromkeys(
+        ["auth-service", "odoo-service"], "http://auth:8001"
+    )
+    assert config.features == dict.fromkeys(
+        ["beta", "file", "new-editor", "old-editor"], True
+    )
+
+
+def test_a_file_of_a_service_or_feature_that_is_wrong(tmp_path: Path) -> None:
+    """Both forms at once, and a file that is not there, are told as for any setting."""
+    told = problems_of(
+        {
+            "AUTH_SERVICE_URL": "http://a",
+            "AUTH_SERVICE_URL_FILE": str(tmp_path),
+            "FEATURE_X_FILE": str(tmp_path / "gone"),
+        }
+    )
+
+    assert told == [
+        f"FEATURE_X_FILE (file named in the environment): {GONE} {PATH}",
+        f"AUTH_SERVICE_URL_FILE (environment): {BOTH} Remove one of the two.",
+    ]
+
+
+def test_a_declared_name_that_ends_in_file_is_a_setting(tmp_path: Path) -> None:
+    """What a field is called after is no pointer to another variable's value."""
+
+    class Filed(ServiceConfig):
+        feature_upload_file: str = ""
+        mail_service_url_file: str = ""
+        feature_mode: str = ""
+
+    (tmp_path / "mode").write_text("fast")
+    config = load_config(
+        SERVICE,
+        Filed,
+        environ={
+            "FEATURE_UPLOAD_FILE": "a",
+            "MAIL_SERVICE_URL_FILE": "b",
+            "FEATURE_MODE_FILE": str(tmp_path / "mode"),
+        },
+        env_file=None,
+        secrets_dir=None,
+    )
+    assert (config.feature_upload_file, config.mail_service_url_file) == ("a", "b")
+    assert config.feature_mode == "fast"
+    assert (dict(config.features), dict(config.service_urls)) == ({}, {})
+
+
+@pytest.mark.parametrize("service", ["feature-flags", "feature"])
+def test_a_service_whose_prefix_begins_like_a_feature(
+    tmp_path: Path, service: str
+) -> None:
+    """Its own settings are no switches, nor is what Kubernetes says about it."""
+    prefix = service.upper().replace("-", "_")
+    (tmp_path / "size").write_text("7")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "redis_url").write_text("redis://h")
+    config = load_config(
+        service,
+        environ={
+            f"{prefix}_LOG_LEVEL": "DEBUG",
+            f"{prefix}_DB_POOL_SIZE_FILE": str(tmp_path / "size"),
+            f"{prefix}_SECRETS_DIR": str(tmp_path / "secrets"),
+            f"{prefix}_AUTH_SERVICE_URL": "http://auth",
+            f"{prefix}_FEATURE_BETA": "on",
+            f"{prefix}_SERVICE_HOST": "10.0.0.7",
+            f"{prefix}_SERVICE_PORT": "8000",
+            f"{prefix}_PORT": "tcp://10.0.0.7:8000",
+            "FEATURE_NEW_EDITOR": "on",
+        },
+        env_file=None,
+    )
+
+    assert (config.log_level, config.database.pool_size) == ("DEBUG", 7)
+    assert config.redis.connection_string == "redis://h"
+    assert config.service_urls == {"auth-service": "http://auth"}
+    assert config.features == {"beta": True, "new-editor": True}
+
+
 def test_all_problems_at_once(tmp_path: Path) -> None:
     """One start tells everything, also what only counts together."""
     dotenv = tmp_path / ".env"
@@ -435,6 +541,49 @@ def test_a_validator_that_quotes_the_value(environ: dict[str, str], rule: str) -
     assert "hunter2" not in str(caught.value)
 
 
+class Prying(ServiceConfig):
+    """A check of one field that quotes another."""
+
+    a: SecretStr = SecretStr("")
+    apikey: str = ""
+    broker: str = ""
+    b: int
+
+    @field_validator("b")
+    @classmethod
+    def _check(cls, _: int, info: ValidationInfo) -> int:
+        secret = info.data["a"].get_secret_value() + info.data["apikey"]
+        broker = unquote(info.data["broker"].partition("://u:")[2].partition("@")[0])
+        raise ValueError(f"not on a host with {secret[:9]}{broker}")
+
+
+@pytest.mark.parametrize(
+    ("environ", "rule"),
+    [
+        ({"A": "hunter2hunter2"}, "The value is not valid."),
+        ({"APIKEY": "hunter2hunter2"}, "The value is not valid."),
+        ({"BROKER": "amqp://u:hunter2@h"}, "The value is not valid."),
+        ({"BROKER": "amqp://u:hunter%32@h"}, "The value is not valid."),
+        # The password counts, and not the words around it.
+        ({"BROKER": "amqp://v:hunter2@host"}, "not on a host with ."),
+    ],
+)
+def test_a_validator_that_quotes_another_setting(
+    environ: dict[str, str], rule: str
+) -> None:
+    """A message is compared with every secret that was read, not the field's alone."""
+    with pytest.raises(ConfigurationError, match="1 setting to correct") as caught:
+        load_config(
+            SERVICE,
+            Prying,
+            environ={"B": "1"} | environ,
+            env_file=None,
+            secrets_dir=None,
+        )
+
+    assert str(caught.value.problems[0]) == f"B (environment): {rule} Correct it."
+
+
 class Whole(ServiceConfig):
     """A check over all, that quotes a piece of a secret."""
 
@@ -562,6 +711,16 @@ def test_places_that_were_named_must_be_there(tmp_path: Path) -> None:
     of_directory = problems_of({"SECRETS_DIR": str(gone)}, secrets_dir=...)
     assert of_file == [f"{gone}: {GONE} {advice}"]
     assert of_directory == [f"SECRETS_DIR ({gone}): {GONE} {advice}"]
+
+
+def test_a_directory_of_secrets_that_is_no_path(tmp_path: Path) -> None:
+    """.env can hold a NUL; it is one more problem, not a crash."""
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("SECRETS_DIR='/x\0y'\n")
+
+    assert problems_of({}, env_file=dotenv, secrets_dir=...) == [
+        f"SECRETS_DIR ('/x\\x00y'): Can't be read: it is no path. {PATH}"
+    ]
 
 
 def test_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def unreadable(tmp_path: Path) -> Source:
         ("FOLDER", "Can't be read: Is a directory."),
         ("BINARY", "The file is not UTF-8 text."),
         ("LARGE", "The file is larger than 1,048,576 bytes."),
-        ("NUL", "Can't be read: ValueError."),
+        ("NUL", "Can't be read: it is no path."),
     ],
 )
 def test_files_that_cannot_be_read(
@@ -150,6 +150,46 @@ def test_a_directory_that_is_none(
     assert secrets_directory(tmp_path / "gone", problems).origins == {}
     assert "SECRETS_DIR" in only(problems)
     assert "No such file or directory" in only(problems)
+
+
+def test_a_directory_that_is_no_path(problems: list[ConfigurationProblem]) -> None:
+    """A NUL is in no path, and is not printed."""
+    assert secrets_directory(Path("a\0b"), problems).origins == {}
+    assert only(problems) == (
+        "SECRETS_DIR ('a\\x00b'): Can't be read: it is no path. "
+        "Correct the path, or the rights of the file."
+    )
+
+
+def test_a_directory_that_may_be_listed_only(
+    tmp_path: Path,
+    problems: list[ConfigurationProblem],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the right to search it, its secrets can't be read: not none are there."""
+
+    def refuse(path: Path, **_options: bool) -> NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    (tmp_path / "secret_key").write_text("1")
+    monkeypatch.setattr(Path, "stat", refuse)
+
+    assert secrets_directory(tmp_path, problems).origins == {}
+    assert only(problems) == (
+        f"SECRETS_DIR ({tmp_path}): Can't be read: Permission denied. "
+        "Correct the path, or the rights of the file."
+    )
+
+
+def test_a_link_to_nothing_is_no_secret(
+    tmp_path: Path, problems: list[ConfigurationProblem]
+) -> None:
+    """It is left alone, as a folder is."""
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+
+    assert secrets_directory(tmp_path, problems).origins == {}
+    assert problems == []
 
 
 def test_lines_of_env(tmp_path: Path, problems: list[ConfigurationProblem]) -> None:

@@ -16,6 +16,7 @@ from shared.config._urls import (
     database_url,
     is_loopback,
     mask_url,
+    passwords_of,
     redis_url,
     web_document_url,
     web_origin,
@@ -203,3 +204,19 @@ def test_secret_url_shows_itself_masked() -> None:
 def test_loopback(url: str, answer: bool) -> None:
     """Only names of this machine are this machine."""
     assert is_loopback(url) is answer
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("amqp://u:a%40b@h", {"a%40b", "a@b"}),
+        ("mongodb://u:one@a,v:two@b/d", {"one@a,v:two"}),
+        ("https://key@h/?token=t1&page=2", {"key", "t1"}),
+        ("redis://user@h/?x=1", set()),
+        ("plain", set()),
+    ],
+)
+def test_passwords_are_what_is_masked(text: str, hidden: set[str]) -> None:
+    """As they stand there and decoded; nothing else of the URL."""
+    assert set(passwords_of(text)) == hidden
+    assert (mask_url(text) != text) is bool(hidden)

@@ -17,7 +17,7 @@ TWICE = (
     'Drop one, or name it with Annotated[..., Env("NAME")].'
 )
 MODEL = """
-from pydantic import SecretStr
+from pydantic import AnyUrl, PostgresDsn, SecretStr
 from shared.config import ServiceConfig
 
 class Settings(ServiceConfig):
@@ -25,6 +25,12 @@ class Settings(ServiceConfig):
 
 class Twice(ServiceConfig):
     secret_key: SecretStr
+
+class Linked(ServiceConfig):
+    legacy: PostgresDsn = PostgresDsn("postgres://u:hunter2@h/d")
+    callback: AnyUrl = AnyUrl("https://h/?token=hunter2")
+    apikey: str = "hunter2"
+    options: tuple[tuple[str, str], ...] = (("password", "hunter2"),)
 
 class Other:
     pass
@@ -83,6 +89,29 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
         "origin": "default",
         "variable": None,
     }
+
+
+@pytest.mark.parametrize("form", ["table", "json", "markdown", "env-example"])
+@pytest.mark.parametrize("environ", [{}, {"LEGACY": "postgres://u:hunter2@h/d"}])
+def test_no_format_shows_a_password(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    form: str,
+    environ: dict[str, str],
+) -> None:
+    """Be it a default or set, in a URL of pydantic's type or under a secret's name."""
+    (folder / "linked_settings.py").write_text(MODEL)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    code, out, err = run(
+        capsys, "my-service", "--model", "linked_settings:Linked", "--format", form
+    )
+
+    assert (code, err) == (0, "")
+    assert "hunter2" not in out
+    assert "postgres://u:***@h/d" in out
+    assert "https://h/?token=***" in out
 
 
 def test_documents(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from pydantic import AfterValidator, SecretStr
+from pydantic import (
+    AfterValidator,
+    PostgresDsn,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 
 from shared.config import ConfigurationError, ServiceConfig, load_config
 
@@ -113,10 +119,11 @@ def dotenv(folder: Path) -> None:
     """Lines with their numbers."""
     (folder / ".env").write_text(
         "hunter2\nDB_POOL_SIZE=1\nDB_POOL_SIZE=2\nREDIS_URL=redis://${hunter2}\n"
+        "LOG_LEVEL=$hunter2\n"
     )
     told = problems({}, env_file=folder / ".env")
 
-    assert re.findall(r"line \d", told) == ["line 1", "line 3", "line 2", "line 4"]
+    assert re.findall(r"line (\d)", told) == ["1", "3", "2", "5", "4"]
 
 
 def secret_files(folder: Path) -> None:
@@ -129,6 +136,7 @@ def secret_files(folder: Path) -> None:
     assert "not UTF-8 text" in told
     assert "larger than 1,048,576 bytes" in told
     assert "REDIS_URL_FILE" in told
+    assert "SECRETS_DIR" in problems({}, secrets_dir=folder / "gone")
 
 
 def quote(value: str) -> str:
@@ -147,6 +155,18 @@ class Quoting(ServiceConfig):
     colour: Annotated[str, AfterValidator(quote)] = ""
 
 
+class Prying(ServiceConfig):
+    """A validator that tells of another setting."""
+
+    api_token: str = ""
+    colour: str = ""
+
+    @field_validator("colour")
+    @classmethod
+    def _check(cls, _: str, info: ValidationInfo) -> str:
+        return quote(info.data["api_token"])
+
+
 class Stumbling(ServiceConfig):
     """A validator with a mistake."""
 
@@ -158,6 +178,8 @@ def validators(_: Path) -> None:
     environ = {"COLOUR": "hunter2"}
 
     assert "COLOUR (environment): The value is not valid." in problems(environ, Quoting)
+    told = problems({"COLOUR": "red", "API_TOKEN": "hunter2"}, Prying)
+    assert "COLOUR (environment): The value is not valid." in told
     assert "stopped with KeyError in readme_test.py, line" in problems(
         environ, Stumbling
     )
@@ -195,11 +217,19 @@ def unset_service(_: Path) -> None:
         ServiceConfig(service_name="my-service").service_url("auth-service")
 
 
+class Linked(ServiceConfig):
+    """A URL of pydantic's own type."""
+
+    legacy: PostgresDsn
+
+
 def printed(_: Path) -> None:
     """In every form."""
     config = load_config(
         "my-service",
+        Linked,
         environ={
+            "LEGACY": "postgresql://u:hunter2@h/db",
             "DATABASE_URL": "postgresql://u:hunter2@h/db",
             "SECRET_KEY": "hunter2" * 5,
         },

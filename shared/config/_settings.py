@@ -82,7 +82,7 @@ class DatabaseConfig(ConfigSection):
         float,
         Env("DB_POOL_TIMEOUT"),
         Field(gt=0, description="Seconds to wait for a free connection."),
-    ] = 30.0
+    ] = 5.0
     pool_recycle: Annotated[
         int,
         Env("DB_POOL_RECYCLE"),

@@ -102,7 +102,7 @@ BY_NAME = {setting.name: setting for setting in settings_of(Settings)}
         ("BARE_LINES", "text", "one\ntwo"),
         ("DATABASE_URL", "URL", "sqlite:///./<service>.db"),
         ("DB_ECHO", "true or false", "false"),
-        ("DB_POOL_TIMEOUT", "number, more than 0", "30.0"),
+        ("DB_POOL_TIMEOUT", "number, more than 0", "5.0"),
     ],
 )
 def test_type_and_default(name: str, kind: str, default: str) -> None:

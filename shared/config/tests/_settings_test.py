@@ -41,6 +41,13 @@ def test_defaults() -> None:
     assert (config.service_urls, config.features) == ({}, {})
 
 
+def test_a_full_pool_is_told_before_the_time_is_up() -> None:
+    """Else its 503 would never be seen: a request's deadline begins first."""
+    config = ServiceConfig(service_name="my-service")
+
+    assert config.database.pool_timeout <= config.server.request_timeout / 2
+
+
 def test_the_class_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A configuration made in code is what the code says, wherever it runs."""
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")

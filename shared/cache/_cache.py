@@ -49,11 +49,16 @@ class Cache(Protocol[T]):
 
         Of all that miss a key at once, one fills and the others wait for it. If that
         fails, those who waited in its process get the same error, nothing is kept, and
-        the next to ask fills again. It goes on when whoever began it is cancelled, as
+        the next to ask fills again. It is one object for all of them, so nobody should
+        change it. It goes on when whoever began it is cancelled, as
         long as somebody waits. If the store does not answer, *fill* is called.
+
+        *fill* runs in the context of whoever began it, except for the deadline, which
+        is lifted: others may wait for longer. Bound it by a ``timeout`` of its own.
 
         Raises:
             ValueError: The codec can't encode the value, or the ttl is no time.
+            RuntimeError: *fill* asks this cache for the key that it fills.
             Exception: Whatever *fill* raises.
         """
         ...

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, Final
+
+from shared.resilience import deadline_scope
+
+# The marks of the flights that the present work is part of
+_aboard: Final[ContextVar[tuple[object, ...]]] = ContextVar("flights", default=())
 
 
 class Flight:
@@ -16,12 +22,14 @@ class Flight:
     Attributes:
         detached: Somebody wrote or deleted the key meanwhile: the result is not to be
             kept.
+        mark: By which its work knows it, without keeping it.
     """
 
-    __slots__ = ("detached", "task", "waiting")
+    __slots__ = ("detached", "mark", "task", "waiting")
 
     def __init__(self) -> None:
         self.detached = False
+        self.mark = object()
         self.task: asyncio.Task[bytes]
         self.waiting = 0
 
@@ -34,14 +42,25 @@ class Flights:
 
     def __init__(self) -> None:
         self._under_way: dict[str, Flight] = {}
+        # An event loop keeps no task alive, and a detached one may have to clean up.
+        self._tasks: set[asyncio.Task[bytes]] = set()
 
     async def join(self, key: str, work: Work) -> bytes:
-        """Return the result of the flight for *key*; start it if there is none."""
+        """Return the result of the flight for *key*; start it if there is none.
+
+        Raises:
+            RuntimeError: The work of that flight asks for it.
+        """
         while True:
             flight = self._under_way.get(key)
             started = flight is None
             if flight is None:
                 flight = self._start(key, work)
+            elif flight.mark in _aboard.get():
+                raise RuntimeError(
+                    "A fill asks the cache for the key that it fills, and would wait "
+                    "for itself for ever. Ask for another key there, or for none."
+                )
             flight.waiting += 1
             try:
                 # The work is a task of its own, which no caller's end ends.
@@ -66,9 +85,11 @@ class Flights:
     def _start(self, key: str, work: Work) -> Flight:
         flight = Flight()
         self._under_way[key] = flight
-        flight.task = asyncio.create_task(work(flight))
+        flight.task = asyncio.create_task(work(flight), context=_context(flight))
+        self._tasks.add(flight.task)
 
         def end(task: asyncio.Task[bytes]) -> None:
+            self._tasks.discard(task)
             if self._under_way.get(key) is flight:
                 del self._under_way[key]
             if not task.cancelled():
@@ -77,6 +98,17 @@ class Flights:
 
         flight.task.add_done_callback(end)
         return flight
+
+
+def _context(flight: Flight) -> Context:
+    """Where its work runs: as whoever asked first, but not by that one's deadline.
+
+    The others may have more time; and when nobody waits, the work is cancelled.
+    """
+    context = copy_context()
+    context.run(deadline_scope(None).__enter__)
+    context.run(_aboard.set, (*_aboard.get(), flight.mark))
+    return context
 
 
 def _is_cancelled() -> bool:

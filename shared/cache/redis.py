@@ -191,6 +191,8 @@ class RedisCache(Generic[T]):
         self._observe = observer(on_event)
         self._random = random
         self._flights = Flights()
+        # An event loop keeps no task alive by itself.
+        self._releases: set[asyncio.Task[None]] = set()
 
     async def get(self, key: str) -> T | None:
         """See `Cache.get`."""
@@ -260,7 +262,8 @@ class RedisCache(Generic[T]):
         until, pause = loop.time() + self._max_wait, _FIRST_LOOK
         while True:
             lease = _milliseconds(self._lease)
-            answer = await self._run(key, _CLAIM, token, lease, *unread)
+            async with self._released_on_error(key, token):
+                answer = await self._run(key, _CLAIM, token, lease, *unread)
             if answer == 1:
                 return await self._fill_and_publish(key, fill, token, life)
             if isinstance(answer, bytes):
@@ -282,17 +285,32 @@ class RedisCache(Generic[T]):
     async def _fill_and_publish(
         self, key: str, fill: Callable[[], Awaitable[T]], token: str, life: int
     ) -> bytes:
-        try:
-            async with self._renewal(key, token):
-                data = await self._fill(fill)
-        except BaseException:
-            with contextlib.suppress(_Unavailable):
-                await self._run(key, _RELEASE, token)
-            raise
+        async with self._released_on_error(key, token), self._renewal(key, token):
+            data = await self._fill(fill)
         with contextlib.suppress(_Unavailable):
-            if not await self._run(key, _PUBLISH, token, data, life):
-                self._observe(CacheEvent.NOT_STORED)
+            async with self._released_on_error(key, token):
+                if not await self._run(key, _PUBLISH, token, data, life):
+                    self._observe(CacheEvent.NOT_STORED)
         return data
+
+    @contextlib.asynccontextmanager
+    async def _released_on_error(self, key: str, token: str) -> AsyncIterator[None]:
+        """Give the lease back if the block fails, also if we never heard it is ours."""
+        try:
+            yield
+        except BaseException as error:
+            release = asyncio.create_task(self._release(key, token))
+            self._releases.add(release)
+            release.add_done_callback(self._releases.discard)
+            if not isinstance(error, _Unavailable):
+                # Whoever waits need not wait for a store that does not answer. But
+                # what is cancelled is waited for by nobody, or by the loop's end only.
+                await asyncio.wait([release])
+            raise
+
+    async def _release(self, key: str, token: str) -> None:
+        with contextlib.suppress(_Unavailable):
+            await self._run(key, _RELEASE, token)
 
     @contextlib.asynccontextmanager
     async def _renewal(self, key: str, token: str) -> AsyncIterator[None]:

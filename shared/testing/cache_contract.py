@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf, nan
 from typing import Any
@@ -28,8 +29,11 @@ from typing import Any
 import pytest
 
 from shared.cache import Cache, CacheEvent
+from shared.resilience import Deadline, current_deadline, deadline_scope
 
 __all__ = ["CacheBackend", "CacheContract", "Filler"]
+
+_who: ContextVar[str] = ContextVar("who")
 
 VALUES: list[Any] = [None, True, 0, 1.5, "é", "", "\ud800", [1, [2]], {"a": {"b": []}}]
 
@@ -292,6 +296,61 @@ class CacheContract:
         assert await second == "good"
         with pytest.raises(asyncio.CancelledError):
             await first
+
+    async def test_a_fill_has_no_deadline_of_whoever_began(
+        self, backend: CacheBackend
+    ) -> None:
+        """Others may have more time; all else of the context is there."""
+        seen: list[object] = []
+
+        async def fill() -> str:
+            seen.extend((current_deadline(), _who.get()))
+            return "filled"
+
+        _who.set("the first")
+        with deadline_scope(Deadline.after(0)) as deadline:
+            assert await backend.cache.get_or_fill("a", fill, ttl=1000) == "filled"
+            assert current_deadline() is deadline
+
+        assert seen == [None, "the first"]
+
+    async def test_a_fill_that_asks_for_its_own_key(
+        self, backend: CacheBackend, filler: Filler
+    ) -> None:
+        """An error, and no wait for ever, also by way of another key or a task."""
+
+        async def by_itself() -> object:
+            return await backend.cache.get_or_fill("a", by_itself, ttl=1000)
+
+        async def by_a_task() -> object:
+            return await asyncio.create_task(by_another())
+
+        async def by_another() -> object:
+            return await backend.cache.get_or_fill("b", by_a_task_of_b, ttl=1000)
+
+        async def by_a_task_of_b() -> object:
+            return await backend.cache.get_or_fill("a", by_a_task, ttl=1000)
+
+        async with asyncio.timeout(60):
+            for fill in (by_itself, by_a_task):
+                with pytest.raises(RuntimeError, match="the key that it fills"):
+                    await backend.cache.get_or_fill("a", fill, ttl=1000)
+        filler.go.set()
+        assert await backend.cache.get_or_fill("a", filler, ttl=1000) == "filled"
+
+    async def test_a_fill_may_ask_for_other_keys(
+        self, backend: CacheBackend, filler: Filler
+    ) -> None:
+        """And for its own, once what it fills has been deleted."""
+        filler.go.set()
+
+        async def fill() -> object:
+            other = await backend.cache.get_or_fill("b", filler, ttl=1000)
+            await backend.cache.delete("a")
+            return [other, await backend.cache.get_or_fill("a", filler, ttl=1000)]
+
+        found = await backend.cache.get_or_fill("a", fill, ttl=1000)
+        assert found == ["filled", "filled"]
 
     @pytest.mark.parametrize("there", [True, False])
     async def test_a_delete_is_not_undone_by_a_fill(

@@ -8,7 +8,7 @@ import os
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
@@ -453,8 +453,8 @@ async def test_a_connection_that_is_cut_at_the_claim(
     filler: Filler,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The lease may be ours without our knowing: we fill, and it ends by itself."""
-    cache = RedisCache(behind, prefix=prefix, timeout=_PATIENT)
+    """The lease may be ours without our knowing: we fill, and give it back."""
+    cache = RedisCache(behind, prefix=prefix, timeout=_PATIENT, lease=1000)
     await cache.get_or_fill("a", filler, ttl=60)  # the script is known
     real = behind.get
 
@@ -466,7 +466,85 @@ async def test_a_connection_that_is_cut_at_the_claim(
     monkeypatch.setattr(behind, "get", get)
     assert await cache.get_or_fill("b", filler, ttl=60) == "filled"
     assert filler.calls == 2
-    assert 0 < await redis.pttl(f"{prefix}{{b}}:lease") <= 5000
+
+    async def given_back() -> bool:
+        return not await redis.exists(f"{prefix}{{b}}:lease")
+
+    await until(given_back)
+
+
+class _Deaf(Redis):
+    """A client that does not hear of what it is told next, though it was done.
+
+    Attributes:
+        deaf_to: The number of arguments of the script, or None to hear all.
+        done: Set when the server has done it.
+    """
+
+    deaf_to: int | None = None
+    done: asyncio.Event
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """See `Redis`; wait for ever after what it is deaf to."""
+        hearing: Any = super()  # whose method has no types
+        answer = await hearing.execute_command(*args, **options)
+        if len(args) == self.deaf_to:
+            self.deaf_to = None
+            self.done.set()
+            await asyncio.Event().wait()
+        return answer
+
+
+# Command, script, number of keys, value, lease, token, milliseconds
+_A_CLAIM = 7
+
+
+@pytest.fixture
+async def deaf() -> AsyncIterator[_Deaf]:
+    """A client that hears until it is told not to."""
+    async with cast("_Deaf", _Deaf.from_url(redis_url())) as client:
+        client.done = asyncio.Event()
+        yield client
+
+
+async def test_a_fill_cancelled_while_the_lease_is_granted(
+    redis: Redis, deaf: _Deaf, prefix: str, filler: Filler
+) -> None:
+    """It gives back what it never heard of; else others would wait until it ends."""
+    cache = RedisCache(deaf, prefix=prefix, timeout=_PATIENT, lease=1000)
+    await cache.get_or_fill("warm", filler, ttl=60)  # the script is known
+    deaf.deaf_to = _A_CLAIM
+    task = asyncio.create_task(cache.get_or_fill("a", filler, ttl=60))
+    await deaf.done.wait()
+    assert await redis.exists(f"{prefix}{{a}}:lease")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    async def given_back() -> bool:
+        return not await redis.exists(f"{prefix}{{a}}:lease")
+
+    await until(given_back)
+    assert filler.calls == 1
+
+
+async def test_an_event_loop_that_ends_waits_for_the_release(
+    redis: Redis, deaf: _Deaf, prefix: str, filler: Filler
+) -> None:
+    """As ``asyncio.run`` cancels all tasks, and waits for those that it knows of."""
+    cache = RedisCache(deaf, prefix=prefix, timeout=_PATIENT, lease=1000)
+    await cache.get_or_fill("warm", filler, ttl=60)
+    deaf.deaf_to = _A_CLAIM
+    before = asyncio.all_tasks()
+    asking = asyncio.create_task(cache.get_or_fill("a", filler, ttl=60))
+    await deaf.done.wait()
+    tasks = asyncio.all_tasks() - before
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert asking.cancelled()
+    assert not await redis.exists(f"{prefix}{{a}}:lease")
 
 
 async def test_a_server_that_does_not_answer(

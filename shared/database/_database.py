@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from json import dumps
 from math import ceil
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from sqlalchemy import Dialect, text
@@ -22,12 +22,13 @@ from sqlalchemy.event import listen
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from shared.config import DatabaseConfig
 from shared.database._errors import DatabaseUnavailableException, RefusedValueError
 from shared.database._pools import AsyncPool, SyncPool
 from shared.database._retry import retry, retry_sync
-from shared.database._sessions import KernelSession
+from shared.database._sessions import KernelAsyncSession, KernelSession
 from shared.database._sqlite import READ_ONLY, RollingBackConnection, tune_sqlite
 from shared.database._translate import translate_errors
 from shared.database._urls import Target
@@ -112,6 +113,20 @@ class Database:
                 self._sync_engine = self._make_sync_engine()
             return self._sync_engine
 
+    @property
+    def pool(self) -> QueuePool | None:
+        """The pool of `engine`; None before its first use."""
+        with self._lock:
+            engine = self._async_engine
+        return None if engine is None else cast("QueuePool", engine.pool)
+
+    @property
+    def sync_pool(self) -> QueuePool | None:
+        """The pool of `sync_engine`; None before its first use."""
+        with self._lock:
+            engine = self._sync_engine
+        return None if engine is None else cast("QueuePool", engine.pool)
+
     @asynccontextmanager
     async def session(
         self, *, read_only: bool = False, isolation_level: IsolationLevel | None = None
@@ -128,8 +143,8 @@ class Database:
         """
         engine = self._async_variant(read_only, isolation_level)
         # Its __aexit__ closes under a shield, and closing rolls back.
-        async with AsyncSession(
-            engine, sync_session_class=KernelSession, **_SESSION_OPTIONS
+        async with KernelAsyncSession(
+            engine, end_within=self._config.connect_timeout, **_SESSION_OPTIONS
         ) as session:
             yield session
             await session.commit()

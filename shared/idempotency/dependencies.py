@@ -28,6 +28,7 @@ returns is stored with its work. An exception, whatever its status, and a reply 
 on roll the work back, and the key is free again.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
@@ -98,6 +99,10 @@ IDEMPOTENCY_RESPONSES: Final = responses_for(
 
 _SLOT: Final = "shared.idempotency"
 
+# Seconds. The request is over by then, and its deadline too perhaps; a server that
+# says nothing must not keep it, and its lease ends by itself.
+_GIVE_BACK_WITHIN: Final = 5.0
+
 
 class RouteNotIdempotentError(RuntimeError):
     """A route depends on ``idempotent(...)`` and is no ``IdempotentRoute``."""
@@ -133,7 +138,8 @@ class _Held:
     async def give_back(self) -> None:
         """Roll the work back and let a repetition run."""
         try:
-            await self.store.release(self.session, self.claim)
+            async with asyncio.timeout(_GIVE_BACK_WITHIN):
+                await self.store.release(self.session, self.claim)
         except Exception:
             # The error that brought us here is the one to show.
             _log.warning(

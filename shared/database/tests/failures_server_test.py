@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import ForeignKey, MetaData, String, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.pool import QueuePool
 
 from shared.config import DatabaseConfig
 from shared.database import (
@@ -32,6 +33,7 @@ from shared.database import (
 from shared.database.dependencies import get_db_dependency
 from shared.errors import ValidationError
 from shared.errors.handlers import register_exception_handlers
+from shared.resilience import Deadline, deadline_scope
 from shared.testing.databases import postgresql_database
 from shared.testing.tcp_proxy import TcpProxy
 
@@ -265,6 +267,89 @@ async def test_a_cancelled_statement(database: Database) -> None:
         await task
 
     assert await value(database, "SELECT count(*) FROM account") == 2
+
+
+class _Proxied:
+    """A database with one connection, through a proxy, and a session in its work."""
+
+    def __init__(self, url: str) -> None:
+        self._parts = urlsplit(url)
+        self.proxy = TcpProxy(self._parts.hostname or "", self._parts.port or 5432)
+        self.working = asyncio.Event()
+
+    async def __aenter__(self) -> _Proxied:
+        await self.proxy.__aenter__()
+        netloc = f"postgres@{self.proxy.host}:{self.proxy.port}"
+        self.database = connect(
+            self._parts._replace(netloc=netloc).geturl(),
+            connect_timeout=0.5,
+            pool_size=1,
+            max_overflow=0,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.proxy.release()
+        await self.database.dispose()
+        await self.proxy.__aexit__(None, None, None)
+
+    async def work(self, error: Exception | None) -> None:
+        """Begin a transaction, hear no more of the server, and fail or wait."""
+        async with self.database.session() as session:
+            await session.execute(text("SELECT 1"))
+            self.proxy.hold_replies()
+            self.working.set()
+            if error is not None:
+                raise error
+            await asyncio.Event().wait()
+
+
+def in_use(database: Database) -> int:
+    """How many connections are taken out of the pool."""
+    pool = database.engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool.checkedout()
+
+
+@pytest.mark.parametrize("deadline", [None, 0.0])
+async def test_cancelled_while_the_server_says_nothing(
+    url: str, deadline: float | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A rollback has its time; then the task ends, and the pool has its place."""
+    limit = None if deadline is None else Deadline.after(deadline)
+    async with _Proxied(url) as proxied, asyncio.timeout(30):
+        with deadline_scope(limit):
+            task = asyncio.create_task(proxied.work(None))
+        await proxied.working.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert in_use(proxied.database) == 0
+        proxied.proxy.release()
+        assert await value(proxied.database, "SELECT 1") == 1
+    assert "A rollback had no answer" in caplog.text
+
+
+async def test_a_failure_while_the_server_says_nothing(url: str) -> None:
+    """The failure itself is what the caller gets, in spite of the rollback."""
+    async with _Proxied(url) as proxied, asyncio.timeout(30):
+        with pytest.raises(LookupError, match="no such thing"):
+            await proxied.work(LookupError("no such thing"))
+        assert in_use(proxied.database) == 0
+
+
+async def test_a_rollback_without_an_answer(url: str) -> None:
+    """Who asks for one is told, and has no connection any more."""
+    async with (
+        _Proxied(url) as proxied,
+        asyncio.timeout(30),
+        proxied.database.session() as session,
+    ):
+        await session.execute(text("SELECT 1"))
+        proxied.proxy.hold_replies()
+        with pytest.raises(DatabaseUnavailableException, match="did not answer"):
+            await session.rollback()
+        assert in_use(proxied.database) == 0
 
 
 async def test_serialisation_failures_are_repeated(database: Database) -> None:

@@ -689,6 +689,28 @@ class RouteContract:
         ]
         assert "no connection" in logs[0]["exc_info"]
 
+    async def test_giving_a_key_back_has_a_limit(
+        self,
+        service: Service,
+        client: httpx2.AsyncClient,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A database that says nothing does not keep a request that has failed."""
+
+        async def hang(*_: object) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(service.store, "release", hang)
+        monkeypatch.setattr("shared.idempotency.dependencies._GIVE_BACK_WITHIN", 0.05)
+        with captured_logs("shared.idempotency") as logs:
+            async with asyncio.timeout(30):
+                reply = await place(client, path="/raises")
+
+        assert reply == is_problem(status=409, code="conflict", detail="Not now.")
+        assert logs.messages == [
+            "An idempotency key was not given back; its lease will end."
+        ]
+
     @pytest.mark.parametrize(
         ("path", "advice"),
         [

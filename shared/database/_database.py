@@ -28,7 +28,7 @@ from shared.config import DatabaseConfig
 from shared.database._errors import DatabaseUnavailableException, RefusedValueError
 from shared.database._pools import AsyncPool, SyncPool
 from shared.database._retry import retry, retry_sync
-from shared.database._sessions import KernelSession
+from shared.database._sessions import KernelAsyncSession, KernelSession
 from shared.database._sqlite import READ_ONLY, RollingBackConnection, tune_sqlite
 from shared.database._translate import translate_errors
 from shared.database._urls import Target
@@ -143,8 +143,8 @@ class Database:
         """
         engine = self._async_variant(read_only, isolation_level)
         # Its __aexit__ closes under a shield, and closing rolls back.
-        async with AsyncSession(
-            engine, sync_session_class=KernelSession, **_SESSION_OPTIONS
+        async with KernelAsyncSession(
+            engine, end_within=self._config.connect_timeout, **_SESSION_OPTIONS
         ) as session:
             yield session
             await session.commit()

@@ -4,7 +4,7 @@
 """
 
 from shared.app._gateway import lift_deadline
-from shared.app._health import CheckFunction
+from shared.app._health import CheckFunction, DegradedError
 from shared.app._metrics import METRICS, MetricDefinition, Metrics, PoolState
 from shared.app._resources import Resource, StartError
 from shared.app._service import Service, create_service
@@ -15,6 +15,7 @@ __all__ = [
     "create_service",
     # What it opens and looks at
     "CheckFunction",
+    "DegradedError",
     "Resource",
     "StartError",
     # Requests

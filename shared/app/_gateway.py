@@ -11,11 +11,18 @@ from functools import partial
 from time import monotonic
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import BaseAPIException, PayloadTooLargeException
+from shared.errors import (
+    BadRequestException,
+    BaseAPIException,
+    PayloadTooLargeException,
+)
 from shared.resilience import (
     DEADLINE_HEADER,
     Deadline,
@@ -41,6 +48,26 @@ SECURITY_HEADERS: Final = (
 )
 # Two years: what browsers ask for to know the site before the first visit.
 HSTS: Final = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+
+
+class Cors(CORSMiddleware):
+    """Starlette's, whose refusal of a preflight request is plain text."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Return the permission.
+
+        Raises:
+            BadRequestException: There is none.
+        """
+        response = super().preflight_response(request_headers)
+        if response.status_code < 400:
+            return response
+        kept = {
+            name: value
+            for name, value in response.headers.items()
+            if name not in {"content-length", "content-type"}
+        }
+        raise BadRequestException(f"{bytes(response.body).decode()}.", headers=kept)
 
 
 class Gateway:
@@ -84,11 +111,25 @@ class Gateway:
         self.active += 1
         try:
             if self._cors is not None and _has_origin(scope):
-                await self._cors(scope, receive, send)
+                if _is_preflight(scope):
+                    await self._preflight(self._cors, scope, receive, send)
+                else:
+                    await self._cors(scope, receive, send)
             else:
                 await self._guarded(scope, receive, send)
         finally:
             self.active -= 1
+
+    async def _preflight(
+        self, cors: ASGIApp, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        # It says itself by what it varies.
+        headers = tuple(pair for pair in self._headers if pair[0] in self._names)
+        answer = Exchange(receive, send, headers, self._names, self._max_body_bytes)
+        try:
+            await cors(scope, receive, answer.send)
+        except BaseAPIException as error:
+            await self._refuse(scope, receive, answer.send, error)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         length = wish = None
@@ -144,6 +185,12 @@ class Gateway:
 
 def _has_origin(scope: Scope) -> bool:
     return any(name == b"origin" for name, _ in scope["headers"])
+
+
+def _is_preflight(scope: Scope) -> bool:
+    return scope["method"] == "OPTIONS" and any(
+        name == b"access-control-request-method" for name, _ in scope["headers"]
+    )
 
 
 class Timers:

@@ -22,7 +22,10 @@ from shared.errors import BaseAPIException
 _log = logging.getLogger("shared.app.health")
 
 CheckFunction = Callable[[], Awaitable[object]]
-"""Raises, or returns False, when the thing it looks at is not well."""
+"""Raises, or returns False, when the thing it looks at is not well.
+
+`DegradedError` is for what others should know and no reason to send no requests.
+"""
 
 HEALTH_MEDIA_TYPE: Final = "application/health+json"
 
@@ -33,6 +36,14 @@ class Status(StrEnum):
     PASS = "pass"  # noqa: S105  # the draft's word
     WARN = "warn"
     FAIL = "fail"
+
+
+class DegradedError(Exception):
+    """A check raises it where something is not as it should be, and still works.
+
+    That is a warning, even of a critical check. Its text is replied, so it must say
+    nothing that not everybody may read.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +100,8 @@ class Check:
 
     @property
     def passing(self) -> bool | None:
-        """Whether the latest run passed; None before the first."""
-        return None if self.latest is None else self.latest.status is Status.PASS
+        """Whether the latest run did not fail; None before the first."""
+        return None if self.latest is None else self.latest.status is not Status.FAIL
 
     async def result(self) -> CheckResult:
         """The result of the run that is under way, or of a recent one."""
@@ -112,15 +123,18 @@ class Check:
         started = self._clock()
         reason, error = await self._look()
         ended = self._clock()
+        status = Status.FAIL if reason else Status.PASS
+        if isinstance(error, DegradedError):
+            status = Status.WARN
         result = CheckResult(
-            status=Status.FAIL if reason else Status.PASS,
+            status=status,
             time=self._now(),
             seconds=ended - started,
             reason=reason,
         )
         self._note(result, error)
         self.latest = result
-        self.passed = self.passed or result.status is Status.PASS
+        self.passed = self.passed or result.status is not Status.FAIL
         self._fresh_until = ended + self._cache_seconds
         return result
 
@@ -155,12 +169,16 @@ class Check:
             _log.warning(
                 "Health check %r fails: %s.", self.name, result.reason, exc_info=error
             )
+        elif result.status is Status.WARN:
+            _log.warning("Health check %r warns: %s.", self.name, result.reason)
         else:
             _log.info("Health check %r passes again.", self.name)
 
 
 def _reason(error: BaseException) -> str:
     """The code or class of an error. Its text is for the log, which masks secrets."""
+    if isinstance(error, DegradedError):
+        return str(error) or "degraded"
     if isinstance(error, BaseAPIException):
         return error.code
     return type(error).__name__
@@ -229,11 +247,10 @@ class Health:
         if not serving:
             status = Status.FAIL
         for check, result in zip(checks, results, strict=True):
-            if result.status is Status.FAIL:
-                if check.critical:
-                    status = Status.FAIL
-                elif status is Status.PASS:
-                    status = Status.WARN
+            if result.status is Status.FAIL and check.critical:
+                status = Status.FAIL
+            elif result.status is not Status.PASS and status is Status.PASS:
+                status = Status.WARN
         body = self._body(status)
         if not serving:
             body["output"] = "stopping" if self.stopping else "starting"

@@ -15,7 +15,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,7 +23,7 @@ from shared.app._application import Layer, ServiceApp
 from shared.app._auth import keys_from, policy_from
 from shared.app._docs import docs_page
 from shared.app._endpoints import Endpoints, Handler
-from shared.app._gateway import HSTS, SECURITY_HEADERS, Gateway
+from shared.app._gateway import HSTS, SECURITY_HEADERS, Cors, Gateway
 from shared.app._health import HEALTH_MEDIA_TYPE, Check, CheckFunction, Health
 from shared.app._metrics import Metrics
 from shared.app._resources import (
@@ -52,6 +51,16 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any] | N
 
 _HEALTH = ("/health", "/health/live", "/health/ready", "/health/startup")
 _QUIET = (*_HEALTH, "/metrics")
+# What the kernel's packages answer with, and a page may want to read.
+_EXPOSED = (
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Correlation-ID",
+)
 _MIN_TOKEN = 16  # characters
 
 
@@ -113,7 +122,8 @@ class Service:
         Args:
             name: Its name in the replies, which everybody may read.
             check: An async function that raises, or returns False, if it is not well.
-                The text of the error is logged and not replied.
+                The text of the error is logged and not replied. A `DegradedError` is
+                a warning.
             timeout: Seconds after which it counts as failed.
             cache_seconds: How long a result is good. However many ask, one looks.
             critical: Its failure is the service's (503); else it is a warning.
@@ -352,13 +362,13 @@ def _layers(
     origins = config.cors.allow_origins
 
     def cors(inner: ASGIApp) -> ASGIApp:
-        return CORSMiddleware(
+        return Cors(
             inner,
             allow_origins=origins,
             allow_credentials=config.cors.allow_credentials,
             allow_methods=config.cors.allow_methods,
             allow_headers=config.cors.allow_headers,
-            expose_headers=("Retry-After", "X-Correlation-ID"),
+            expose_headers=_EXPOSED,
             max_age=config.cors.max_age,
         )
 

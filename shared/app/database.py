@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
 
+from sqlalchemy import Engine, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
-from shared.app import PoolState, Service
-from shared.database import Database, get_database
+from shared.app import DegradedError, PoolState, Service
+from shared.database import Database, PoolExhaustedException, get_database
 
 __all__ = ["add_database"]
 
@@ -36,8 +37,10 @@ def add_database(
 ) -> Database:
     """Give *service* a database.
 
-    It is asked for an answer when the service starts, and in each health check. Its
-    pool stands in the metrics. When the service stops its connections are closed.
+    It is asked for an answer when the service starts, and in each health check. A pool
+    of which every connection is in use is a warning there, as long as the server takes
+    another one. Its pools stand in the metrics: ``database``, and ``database_sync`` for
+    code without ``async``. When the service stops its connections are closed.
 
     Args:
         service: The service.
@@ -60,16 +63,49 @@ def add_database(
             await found.dispose()
 
     async def check() -> None:
-        await found.check(timeout=timeout)
+        try:
+            # In line with the requests we would learn nothing of the server. No other
+            # task runs between this look and the pool's.
+            if _full(found.pool):
+                await _ask_beside(found.engine)
+                raise PoolExhaustedException
+            await found.check(timeout=timeout)
+        except PoolExhaustedException as busy:
+            raise DegradedError(busy.code) from busy
 
     def pool_state() -> PoolState:
-        pool = cast("QueuePool", found.engine.pool)
-        # SQLAlchemy tells the size, and the room beyond it only here.
-        most = pool.size() + pool._max_overflow
-        return PoolState(idle=pool.checkedin(), used=pool.checkedout(), maximum=most)
+        return _state(found.pool)
+
+    def sync_pool_state() -> PoolState:
+        return _state(found.sync_pool)
 
     service.add_resource(name, connected)
     # A little more, so that its own error, with its cause, comes first.
     service.add_check(name, check, timeout=timeout + 0.5, cache_seconds=cache_seconds)
     service.metrics.observe_pool(name, pool_state)
+    service.metrics.observe_pool(f"{name}_sync", sync_pool_state)
     return found
+
+
+def _state(pool: QueuePool | None) -> PoolState:
+    if pool is None:  # nobody used it yet, and a scrape is no reason to make it
+        return PoolState(idle=0, used=0, maximum=0)
+    # SQLAlchemy tells the size, and the room beyond it only here.
+    most = pool.size() + pool._max_overflow
+    return PoolState(idle=pool.checkedin(), used=pool.checkedout(), maximum=most)
+
+
+def _full(pool: QueuePool | None) -> bool:
+    state = _state(pool)
+    return pool is not None and state.used >= state.maximum
+
+
+async def _ask_beside(engine: AsyncEngine) -> None:
+    """Ask on a connection of its own, which is closed afterwards."""
+    pool = engine.pool.recreate()
+    own = AsyncEngine(Engine(pool, engine.dialect, engine.url, hide_parameters=True))
+    try:
+        async with own.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    finally:
+        await own.dispose()

@@ -568,6 +568,7 @@ def test_websockets_pass(make: Make) -> None:
 
 ORIGIN = "https://app.example"
 CORS = {"cors": {"allow_origins": (ORIGIN,)}}
+SECURITY = [(name.decode(), value.decode()) for name, value in SECURITY_HEADERS]
 
 
 def test_pages_of_an_allowed_origin(make: Make) -> None:
@@ -584,7 +585,70 @@ def test_pages_of_an_allowed_origin(make: Make) -> None:
 
     assert [r.status_code for r in replies] == [200, 404, 413, 200]
     assert {r.headers["Access-Control-Allow-Origin"] for r in replies} == {ORIGIN}
-    assert "X-Correlation-ID" in replies[0].headers["Access-Control-Expose-Headers"]
+
+
+def test_what_pages_may_read(make: Make) -> None:
+    """Every field with which the kernel's packages answer."""
+    client = TestClient(make(config=CORS).app)
+
+    reply = client.get("/info", headers={"Origin": ORIGIN})
+
+    exposed = reply.headers["Access-Control-Expose-Headers"].split(", ")
+    assert exposed == [
+        "ETag",
+        "Idempotency-Replayed",
+        "Location",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+        "X-Correlation-ID",
+    ]
+
+
+PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
+
+
+def test_replies_to_preflight_requests_are_guarded(make: Make) -> None:
+    """They have the headers of all replies, once, and say by what they vary."""
+    client = TestClient(make(config=CORS).app)
+
+    reply = client.options("/info", headers=PREFLIGHT)
+
+    assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert {name: reply.headers.get_list(name) for name, _ in SECURITY} == {
+        name: [value] for name, value in SECURITY
+    }
+    (vary,) = reply.headers.get_list("Vary", split_commas=False)
+    assert vary.startswith("Origin, Access-Control-Request-Method")
+
+
+def test_a_preflight_request_that_is_refused(make: Make) -> None:
+    """It gets a problem that says what is not allowed, and no permission."""
+    client = TestClient(make(config=CORS).app)
+    asked = PREFLIGHT | {
+        "Origin": "https://evil.example",
+        "Access-Control-Request-Headers": "X-Other",
+    }
+
+    reply = client.options("/info", headers=asked)
+
+    assert reply == is_problem(status=400, code="bad_request")
+    assert reply.json()["detail"] == "Disallowed CORS origin, headers."
+    assert "Access-Control-Allow-Origin" not in reply.headers
+    assert reply.headers["X-Frame-Options"] == "DENY"
+    assert "Authorization" in reply.headers["Access-Control-Allow-Headers"]
+
+
+def test_a_page_may_read_why_it_was_refused(make: Make) -> None:
+    """A page of an allowed origin gets the problem, with what is allowed."""
+    client = TestClient(make(config=CORS).app)
+    asked = PREFLIGHT | {"Access-Control-Request-Method": "BREW"}
+
+    reply = client.options("/info", headers=asked)
+
+    assert reply == is_problem(status=400, code="bad_request")
+    assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "GET" in reply.headers["Access-Control-Allow-Methods"]
 
 
 def test_pages_of_other_origins(make: Make) -> None:

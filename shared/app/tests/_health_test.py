@@ -13,7 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.app._health import Check, CheckFunction, Health, Status
+from shared.app._health import (
+    Check,
+    CheckFunction,
+    DegradedError,
+    Health,
+    Status,
+)
 from shared.errors import ServiceUnavailableException
 from shared.resilience import Deadline, current_deadline, deadline_scope
 from shared.testing import FakeClock, captured_logs
@@ -151,6 +157,26 @@ async def test_what_is_not_critical_is_a_warning() -> None:
     assert (status, body["status"]) == (200, "warn")
     states = {name: one["status"] for name, (one,) in body["checks"].items()}
     assert states == {"cache:responseTime": "warn", "database:responseTime": "pass"}
+
+
+@pytest.mark.parametrize(("words", "output"), [("busy", "busy"), ("", "degraded")])
+async def test_what_still_works_is_a_warning(words: str, output: str) -> None:
+    """A critical check may warn: requests should come, and its words are replied."""
+
+    async def busy() -> None:
+        raise DegradedError(words)
+
+    degraded = check(busy, startup=True)
+    whole = health(degraded, check(well, "disk"))
+    with captured_logs("shared.app.health") as logs:
+        status, body = await whole.readiness()
+        started, _ = await whole.startup()
+
+    (described,) = body["checks"]["database:responseTime"]
+    assert (status, body["status"], started) == (200, "warn", 200)
+    assert (described["status"], described["output"]) == ("warn", output)
+    assert (whole.ready, degraded.passing) == (True, True)
+    assert logs.messages == [f"Health check 'database' warns: {output}."]
 
 
 async def test_a_critical_failure_outweighs_a_warning() -> None:

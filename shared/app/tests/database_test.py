@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,69 @@ def test_it_is_checked_and_counted(make: Make, tmp_path: Path) -> None:
     assert after == (1, 0, 7)
 
 
-def pool(service: Service) -> tuple[float | None, ...]:
+def test_the_pool_of_threads_is_counted(make: Make, tmp_path: Path) -> None:
+    """Under a name of its own, so that it can be full; no engine is made to be seen."""
+    service = make()
+    database = add_database(
+        service, sqlite(tmp_path, pool_size=2, max_overflow=0), connect=False
+    )
+
+    unused = pool(service), pool(service, "database_sync")
+    made = [pool for pool in (database.pool, database.sync_pool) if pool is not None]
+    with database.sync_engine.connect(), database.sync_engine.connect():
+        during = pool(service), pool(service, "database_sync")
+    database.dispose_sync()
+
+    assert made == []
+    assert [*unused, *during] == [(0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 2, 2)]
+
+
+@pytest.fixture
+def busy(make: Make, tmp_path: Path) -> Iterator[tuple[TestClient, Path]]:
+    """A service of which a request holds the only connection, and its database."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    service = make()
+    database = add_database(
+        service, sqlite(folder, pool_size=1, max_overflow=0), cache_seconds=0
+    )
+    with TestClient(service.app) as client:
+        assert client.portal is not None
+        session = client.portal.wrap_async_context_manager(database.session())
+        with session as held:
+            client.portal.call(held.execute, text("SELECT 1"))
+            yield client, folder
+
+
+def test_a_full_pool_is_a_warning(busy: tuple[TestClient, Path]) -> None:
+    """It does not take the service, and all others like it, out of the balancer."""
+    client, _ = busy
+    with captured_logs("shared.app.health"):
+        reply = client.get("/health/ready")
+
+    (check,) = reply.json()["checks"]["database:responseTime"]
+    assert (reply.status_code, check["status"]) == (200, "warn")
+    assert check["output"] == "database_busy"
+
+
+def test_a_full_pool_does_not_hide_that_the_database_is_away(
+    busy: tuple[TestClient, Path],
+) -> None:
+    """Unreachable is a failure, whoever has the connections."""
+    client, folder = busy
+    away = folder.rename(folder.with_name("away"))
+    with captured_logs("shared.app.health"):
+        reply = client.get("/health/ready")
+    away.rename(folder)
+
+    (check,) = reply.json()["checks"]["database:responseTime"]
+    assert (reply.status_code, check["status"]) == (503, "fail")
+
+
+def pool(service: Service, name: str = "database") -> tuple[float | None, ...]:
     """Idle connections, those in use, and the most there can be."""
     value = service.metrics.registry.get_sample_value
-    count, labels = "db_client_connection_count", {"pool": "database"}
+    count, labels = "db_client_connection_count", {"pool": name}
     return (
         value(count, labels | {"state": "idle"}),
         value(count, labels | {"state": "used"}),

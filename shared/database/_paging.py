@@ -13,7 +13,8 @@ from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, literal, or_, tuple_
+from sqlalchemy import ColumnElement, Float, Select, and_, cast, literal, or_, tuple_
+from sqlalchemy.types import TypeDecorator
 
 from shared.database._filters import Attribute, field, python_type
 from shared.dtos.common import CursorValue, decode_cursor, encode_cursor
@@ -68,7 +69,7 @@ class Key:
         """Behind *value*; None if nothing is."""
         if value is None:
             return None
-        place = literal(value, self.attribute.type)
+        place = self.place(value)
         behind = self.attribute < place if self.descending else self.attribute > place
         return or_(behind, self.attribute.is_(None)) if self.nullable else behind
 
@@ -76,7 +77,16 @@ class Key:
         """At *value*."""
         if value is None:
             return self.attribute.is_(None)
-        return self.attribute == literal(value, self.attribute.type)
+        return self.attribute == self.place(value)
+
+    def place(self, value: object) -> ColumnElement[Any]:
+        """*value* as the column has it."""
+        kind = self.attribute.type
+        place = literal(value, kind)
+        if isinstance(kind, TypeDecorator):
+            kind = kind.impl_instance
+        # A parameter has 8 bytes, and 0.1 in a REAL, of 4, is another number than that.
+        return cast(place, kind) if isinstance(kind, Float) else place
 
 
 class Order:
@@ -149,15 +159,12 @@ class Order:
     def _behind_plain(self, values: Sequence[object]) -> ColumnElement[bool]:
         if len(values) == 1:
             (only,) = self.keys
-            place = literal(values[0], only.attribute.type)
+            place = only.place(values[0])
             return only.attribute < place if only.descending else only.attribute > place
         # A comparison of rows, which an index over these columns answers by one seek.
         row = tuple_(*(key.attribute for key in self.keys))
         places = tuple_(
-            *(
-                literal(value, key.attribute.type)
-                for key, value in zip(self.keys, values, strict=True)
-            )
+            *(key.place(value) for key, value in zip(self.keys, values, strict=True))
         )
         return row < places if self.keys[0].descending else row > places
 

@@ -6,7 +6,11 @@ Private: import names from ``shared.database.migrations``.
 from __future__ import annotations
 
 import hashlib
+import io
+import re
 import threading
+import tokenize
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +24,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
 
 from shared.database._database import Database
@@ -29,6 +34,7 @@ from shared.database._errors import (
 )
 from shared.database._registry import get_database
 from shared.database._types import JSON_DOCUMENT
+from shared.errors import BaseAPIException, ServiceUnavailableException
 
 VERSION_TABLE: Final = "alembic_version"
 
@@ -150,24 +156,37 @@ def new_revision(
     Args:
         database: At the newest revision of *directory*.
         directory: With ``env.py``, ``script.py.mako`` and ``versions``.
-        message: What it does, in a few words.
+        message: What it does, in a few words. It stands in the docstring as it is, and
+            in the name of the file in ASCII.
         empty: Compare nothing; the revision is written by hand.
 
     Returns:
         The file, or None when there is nothing to do.
 
     Raises:
-        MigrationError: The database is behind, for one.
+        MigrationError: The database is behind, for one, or the message is empty.
     """
+    message = message.strip()
+    if not message or not message.isprintable():
+        raise MigrationError(
+            "A revision needs a message: one line that says what it does."
+        )
     made = _run(
         command.revision,
         database,
         directory,
-        message=message,
+        file_template=_file_template(message),
+        message=_in_docstring(message),
         autogenerate=not empty,
         process_revision_directives=_no_empty_revision,
     )
-    return Path(made.path) if made else None
+    if not made:
+        return None
+    path = Path(made.path)
+    path.write_text(
+        _double_quoted(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n"
+    )
+    return path
 
 
 def current(
@@ -223,11 +242,64 @@ def _run(
     directory: Path,
     *arguments: Any,
     wait: float = _PATIENCE,
+    file_template: str | None = None,
     **options: Any,
 ) -> Any:
     config = configuration(directory, database)
     config.attributes[_WAIT] = wait
-    return run_command(run, config, *arguments, **options)
+    if file_template is not None:
+        config.set_main_option("file_template", file_template.replace("%", "%%"))
+    try:
+        return run_command(run, config, *arguments, **options)
+    except ServiceUnavailableException:
+        raise  # no migration's fault
+    except (BaseAPIException, SQLAlchemyError) as error:
+        raise MigrationError(
+            f"A migration failed, and nothing was changed: {_reason(error)}"
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """What the driver says, in one line: without statement, parameters and rows."""
+    while deeper := getattr(error, "orig", None) or error.__cause__:
+        error = deeper
+    state = getattr(error, "sqlstate", None)
+    if state and state.startswith("22"):
+        # "invalid input syntax for type integer: ..." quotes what is in a row.
+        return f"a value in it does not fit ({type(error).__name__})."
+    first = (str(error).splitlines() or [""])[0].strip()
+    return first or type(error).__name__
+
+
+def _file_template(message: str) -> str:
+    """The name of a revision's file: Bazel's lists of files are not UTF-8."""
+    ascii_only = unicodedata.normalize("NFKD", message).encode("ascii", "ignore")
+    slug = "_".join(re.findall(r"\w+", ascii_only.decode().lower()))
+    return f"%(rev)s_{slug[:40]}".rstrip("_")
+
+
+def _in_docstring(message: str) -> str:
+    """*message* as it has to stand between three quotes to be itself."""
+
+    def escaped(found: re.Match[str]) -> str:
+        return "".join(f"\\u{ord(char):04x}" for char in found[0])
+
+    return re.sub(r'\\+|^"+|"+$|"{2,}', escaped, message)
+
+
+def _double_quoted(source: str) -> str:
+    """Alembic writes 'text', and formatters want "text"."""
+    lines = source.splitlines(keepends=True)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        inner = token.string[1:-1]
+        if (
+            token.type == tokenize.STRING
+            and token.string == f"'{inner}'"
+            and not re.search(r"""["'\\]""", inner)
+        ):
+            row, start, end = token.start[0] - 1, token.start[1], token.end[1]
+            lines[row] = f'{lines[row][:start]}"{inner}"{lines[row][end:]}'
+    return "".join(lines)
 
 
 def run_command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import textwrap
 import threading
 from pathlib import Path
@@ -288,3 +289,78 @@ class MigrationCases:
             upgrade(database, folder, "head")
         with pytest.raises(MigrationError, match="not up to date"):
             new_revision(database, folder, "early")
+
+    @pytest.mark.parametrize(
+        ("message", "slug"),
+        [
+            ("café au lait", "cafe_au_lait"),
+            ("日本", ""),
+            (r"C:\new \x and \N", "c_new_x_and_n"),
+            ('"quoted" and """ and "end"', "quoted_and_and_end"),
+            ("100% ${x}", "100_x"),
+        ],
+    )
+    def test_a_message_is_kept_and_its_file_has_an_ascii_name(
+        self, database: Database, folder: Path, message: str, slug: str
+    ) -> None:
+        """Bazel reads lists of files as Latin-1; the docstring has every character."""
+        written = new_revision(database, folder, message)
+        assert written is not None
+
+        assert written.name.isascii()
+        assert written.stem.partition("_")[2] == slug
+        assert ast.get_docstring(ast.parse(written.read_text("utf-8"))) == message
+        upgrade(database, folder)
+
+    @pytest.mark.parametrize("message", ["", "  ", "two\nlines", "\x1b", "\udcff"])
+    def test_a_revision_needs_a_message(
+        self, database: Database, folder: Path, message: str
+    ) -> None:
+        """In one line of what can be shown; nothing is written without."""
+        with pytest.raises(MigrationError, match="A revision needs a message: one"):
+            new_revision(database, folder, message)
+
+        assert list((folder / "versions").glob("*.py")) == []
+
+    def test_a_generated_revision_has_double_quotes(
+        self, database: Database, folder: Path
+    ) -> None:
+        """As ruff formats; what holds a quote itself is left alone."""
+        written = new_revision(database, folder, "it's new")
+        assert written is not None
+        source = written.read_text()
+
+        assert 'sa.Column("name", sa.String(length=80), nullable=False)' in source
+        assert "'" not in source.replace("it's new", "")
+
+    def test_a_migration_that_rows_forbid_is_one_line(
+        self, database: Database, folder: Path
+    ) -> None:
+        """It says what the database says, without the statement and without a row."""
+        revision(
+            folder,
+            "one",
+            "op.create_table('a', sa.Column('i', sa.Integer))\n"
+            'op.execute("INSERT INTO a VALUES (424242)")',
+            after=None,
+        )
+        upgrade(database, folder)
+        revision(
+            folder,
+            "two",
+            "op.create_table('b', sa.Column('i', sa.Integer))\n"
+            "with op.batch_alter_table('a') as batch:\n"
+            "    batch.add_column(sa.Column('j', sa.Integer, nullable=False))",
+            after="one",
+        )
+        with pytest.raises(
+            MigrationError, match=r"^A migration failed, and nothing was changed: .+$"
+        ) as caught:
+            upgrade(database, folder)
+
+        message = str(caught.value)
+        assert "\n" not in message
+        assert "424242" not in message
+        assert "ALTER" not in message
+        assert tables(database) == {"a", "alembic_version"}
+        assert current(database) == {"one"}

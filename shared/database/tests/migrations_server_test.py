@@ -57,6 +57,25 @@ class TestPostgresql(MigrationCases):
             limit = session.scalar(text("SELECT current_setting('statement_timeout')"))
         assert limit == "500ms"
 
+    def test_a_value_in_the_way_is_not_quoted(
+        self, database: Database, folder: Path
+    ) -> None:
+        """PostgreSQL says it in the first line of its message."""
+        revision(
+            folder,
+            "one",
+            "op.create_table('a', sa.Column('i', sa.String(20)))\n"
+            "op.execute(\"INSERT INTO a VALUES ('a-secret')\")\n"
+            "op.execute('ALTER TABLE a ALTER COLUMN i TYPE int USING i::int')",
+            after=None,
+        )
+        with pytest.raises(
+            MigrationError, match=r"a value in it does not fit \(\w+\)\.$"
+        ):
+            upgrade(database, folder)
+
+        assert tables(database) == set()
+
     def test_an_index_can_be_made_meanwhile(
         self, database: Database, folder: Path
     ) -> None:

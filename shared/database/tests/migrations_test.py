@@ -8,7 +8,7 @@ from alembic import command
 from sqlalchemy import text
 
 from shared.config import DatabaseConfig
-from shared.database import Database
+from shared.database import Database, DatabaseUnavailableException
 from shared.database._migrations import configuration
 from shared.database.migrations import MigrationError, downgrade, upgrade
 from shared.database.tests.migration_cases import (
@@ -126,6 +126,14 @@ def test_somebody_must_say_where(tmp_path: Path) -> None:
     folder = migrations_folder(tmp_path / "migrations")
     with pytest.raises(MigrationError, match="needs service_name= or database="):
         command.upgrade(configuration(folder), "head")
+
+
+def test_a_database_that_is_not_there(tmp_path: Path) -> None:
+    """It is no migration's fault, so the error is the one of every other use."""
+    folder = migrations_folder(tmp_path / "migrations")
+    database = connect(f"sqlite:///{tmp_path}/missing/test.db")
+    with pytest.raises(DatabaseUnavailableException, match="not available"):
+        upgrade(database, folder)
 
 
 def test_a_folder_without_migrations(database: Database, tmp_path: Path) -> None:

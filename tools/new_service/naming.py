@@ -36,8 +36,9 @@ TAKEN_CLASSES = frozenset(
         """
         APIRouter Annotated Any ApiContract ArgumentParser AsyncSession
         BadRequestException Base BaseDTO BaseRepository BaseResponseDTO BaseUpdateDTO
-        ConfigurationError ConflictException Database DatabaseConfig Dependency
-        Depends Description Env Field HTTPConnection Header Iterator Mapped
+        BoundedText ConfigurationError ConflictException Database DatabaseConfig
+        Dependency Depends Description Env Field Finding HTTPConnection Header Iterator
+        Mapped
         MigrationError Name NotFoundException NotNull Page PageQuery Path Popen Query
         Response Sequence Server ServerConfig Service ServiceConfig
         ServiceUnavailableException Settings StartError String TestClient

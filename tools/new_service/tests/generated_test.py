@@ -44,3 +44,48 @@ def test_a_generated_service_passes_its_tests(
     assert done.returncode == 0, done.stdout + done.stderr
     left = [p for p in root.rglob("*") if p.suffix in (".db", ".log")]
     assert left == []
+
+
+def test_a_revision_is_judged_at_once_and_passes_the_lint(
+    root: Path, ruff: Path
+) -> None:
+    """Whatever its message: what the tests would say of it comes with the file."""
+    assert main(["user-service", "8005"]) == 0
+    (root / "pyproject.toml").write_text(Path("pyproject.toml").read_text())
+    folder = root / "services/user_service"
+    with (folder / "_model.py").open("a") as model:
+        model.write("    nickname: Mapped[str]\n")
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "services.user_service",
+            "revision",
+            "café \\x, the API",
+        ],
+        cwd=root,
+        env={
+            "BUILD_WORKSPACE_DIRECTORY": str(root),
+            "PYTHONPATH": ":".join([str(root), *map(os.path.abspath, sys.path)]),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, path, finding = done.stdout.splitlines()
+    assert path.isascii()
+    assert "adds users.nickname, NOT NULL without a server_default" in finding
+    source = (folder / path).read_text(encoding="utf-8")
+    assert source.startswith('"""Café \\u005cx, the API."""\n')
+    for command in (["check"], ["format", "--check", "--diff"]):
+        linted = subprocess.run(
+            [ruff, *command, "--no-cache", "services"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert linted.returncode == 0, linted.stdout + linted.stderr

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,18 @@ from uuid import uuid4
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.operations import AbstractOperations, ops
-from alembic.runtime.migration import MigrationContext
+from alembic.operations.batch import BatchOperationsImpl
+from alembic.runtime.migration import HeadMaintainer, MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionError
-from sqlalchemy import MetaData, create_engine, types
-from sqlalchemy.engine import make_url
+from sqlalchemy import Column, MetaData, Table, create_engine, event, inspect, types
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.schema import CreateTable, DefaultClause
 from sqlalchemy.types import TypeEngine
 
 from shared.config import DatabaseConfig
 from shared.database._database import Database
+from shared.database._migration_sql import ADVICE_UNIQUE, harm_of_sql, tables_made
 from shared.database._migrations import (
     ON_APPLIED,
     VERSION_TABLE,
@@ -39,9 +42,8 @@ DESTRUCTIVE_MARKER: Final = "destructive"
 _MARKER: Final = re.compile(
     rf"^[ \t]*#[ \t]*{DESTRUCTIVE_MARKER}:[ \t]*(.*)$", re.MULTILINE
 )
-_DESTRUCTIVE_SQL: Final = re.compile(
-    r"\b(DROP\s+(?:TABLE|COLUMN|SCHEMA)|TRUNCATE|DELETE\s+FROM)\b", re.IGNORECASE
-)
+# In the trial's database, for the moment in which a default is compared.
+_PROBE: Final = "creativeflow_lint_default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,19 @@ def lint(
 
     - ``two-heads``: two revisions follow the same one, and nobody merged them.
     - ``upgrade``, ``downgrade``: all of them don't run, up, down and up again.
-    - ``drift``: after all of them the tables are not those of the models.
-    - ``destructive``: a step drops a table or a column, narrows a type, or demands
-      values that rows may not have, and the revision gives no reason: a comment
-      ``# destructive: <why it is safe>`` or an attribute ``destructive = "..."``.
+    - ``drift``: after all of them the tables are not those of the models: tables,
+      columns, types, defaults of the server, indexes, and unique and foreign keys.
+      CHECK constraints are not compared.
+    - ``destructive``: a step drops a table or a column, narrows a type, empties a
+      column, demands what rows may not have (a value, no duplicates), or renames what
+      the version that still runs knows by its old name, and the revision gives no
+      reason: a comment ``# destructive: <why it is safe>`` or an attribute
+      ``destructive = "..."``.
     - ``marker``: a marker without a reason.
+
+    Steps are those of ``op`` and whatever SQL the upgrade sends through SQLAlchemy. One
+    that a revision takes on PostgreSQL only, or only for rows that there are, is seen
+    only if it is taken: tables are empty here.
 
     Args:
         directory: With ``env.py``, which calls `run_migrations`, and ``versions``.
@@ -182,7 +192,7 @@ class _Trial:
         self, rule: str, run: Any, target: str, *, again: str = ""
     ) -> Finding | None:
         try:
-            with _recording(self._steps):
+            with _recording(self._steps, self._database.sync_engine):
                 run_command(run, self._config, target)
         except MigrationError as error:
             return Finding(rule, str(self._directory), str(error))
@@ -211,8 +221,10 @@ class _Trial:
                 yield Finding("marker", where, "the marker gives no reason.")
             if any(reasons):
                 continue
+            made: set[str] = set()
             for step in self._by_revision.get(script.revision, []):
-                if harm := _harm(step):
+                _note_table(step, made)
+                if harm := _harm(step, made):
                     yield Finding(
                         "destructive",
                         where,
@@ -225,25 +237,74 @@ class _Trial:
         with self._database.sync_engine.connect() as connection:
             migrated = MigrationContext.configure(connection, opts=options)
             differences = [*_flat(compare_metadata(migrated, metadata))]
-        for difference in differences:
-            yield Finding("drift", str(self._directory), _told(difference))
+            told = [*map(_told, differences), *_other_defaults(connection, metadata)]
+        for message in told:
+            yield Finding("drift", str(self._directory), message)
+
+
+class _Executed(ops.ExecuteSQLOp):
+    """SQL as the database got it."""
+
+    def __init__(self, sql: str, *, with_null: bool) -> None:
+        super().__init__(sql)
+        self.with_null = with_null
 
 
 @contextmanager
-def _recording(steps: list[ops.MigrateOperation]) -> Iterator[None]:
-    """Note every operation of every revision, those of batches too."""
+def _recording(steps: list[ops.MigrateOperation], engine: Engine) -> Iterator[None]:
+    """Note every operation of every revision, and all SQL that is of none."""
+    # Whether Alembic writes the SQL: of an operation that is noted, of a batch, which
+    # copies a table and drops the old one, or of its own table.
+    own = [False]
+
+    def silent(method: Callable[..., Any]) -> Callable[..., Any]:
+        def called(self: Any, *arguments: Any, **options: Any) -> Any:
+            before, own[0] = own[0], True
+            try:
+                return method(self, *arguments, **options)
+            finally:
+                own[0] = before
+
+        return called
+
     invoke = AbstractOperations.invoke
+    silently = silent(invoke)
 
     def noting(self: AbstractOperations, operation: ops.MigrateOperation) -> Any:
+        # Operations that somebody registered are made of others, or of SQL.
+        if type(operation).__module__ != ops.__name__ or isinstance(
+            operation, ops.ExecuteSQLOp
+        ):
+            return invoke(self, operation)
         steps.append(operation)
-        return invoke(self, operation)
+        return silently(self, operation)
 
+    def executing(_: object, __: object, sql: str, given: Any, *___: object) -> None:
+        if not own[0]:
+            steps.append(_Executed(sql, with_null=_has_null(given)))
+
+    flush, update = BatchOperationsImpl.flush, HeadMaintainer.update_to_step
     # Alembic has no hook for this. Its own `op` is one for the process as well.
     AbstractOperations.invoke = noting  # type: ignore[method-assign]
+    BatchOperationsImpl.flush = silent(flush)  # type: ignore[method-assign]
+    HeadMaintainer.update_to_step = silent(update)  # type: ignore[method-assign]
+    event.listen(engine, "before_cursor_execute", executing)
     try:
         yield
     finally:
+        event.remove(engine, "before_cursor_execute", executing)
         AbstractOperations.invoke = invoke  # type: ignore[method-assign]
+        BatchOperationsImpl.flush = flush  # type: ignore[method-assign]
+        HeadMaintainer.update_to_step = update  # type: ignore[method-assign]
+
+
+def _has_null(given: Any) -> bool:
+    """Whether a parameter is None: of one statement, or of many at once."""
+    if isinstance(given, Mapping):
+        return None in given.values()
+    if isinstance(given, list | tuple):
+        return any(each is None or _has_null(each) for each in given)
+    return False
 
 
 def _reasons(script: Script) -> list[str]:
@@ -256,27 +317,58 @@ def _reasons(script: Script) -> list[str]:
     return reasons
 
 
-def _harm(step: ops.MigrateOperation) -> str | None:
-    """What a step may destroy, or break on rows that are there."""
+def _note_table(step: ops.MigrateOperation, made: set[str]) -> None:
+    """Add what a step makes to the tables of its revision: nobody uses them yet."""
+    match step:
+        case ops.CreateTableOp():
+            made.add(step.table_name)
+        case ops.ExecuteSQLOp():
+            made |= tables_made(str(step.sqltext))
+        case ops.RenameTableOp() if step.table_name in made:
+            made.add(step.new_table_name)
+
+
+def _harm(step: ops.MigrateOperation, made: Set[str] = frozenset()) -> str | None:
+    """What a step may destroy, or break on rows or for a version that are there."""
     match step:
         case ops.DropTableOp():
             return f"drops the table {step.table_name}"
         case ops.DropColumnOp():
             return f"drops the column {step.table_name}.{step.column_name}"
         case ops.AddColumnOp():
-            column = step.column
-            if column.nullable or column.server_default is not None or column.computed:
-                return None
-            return (
-                f"adds {step.table_name}.{column.name}, NOT NULL without a "
-                "server_default, which fails if there are rows"
-            )
+            return _harm_of_column(step)
         case ops.AlterColumnOp():
             return _harm_of_change(step)
         case ops.ExecuteSQLOp():
-            found = _DESTRUCTIVE_SQL.search(str(step.sqltext))
-            return f"executes {' '.join(found[1].upper().split())}" if found else None
+            with_null = isinstance(step, _Executed) and step.with_null
+            return harm_of_sql(str(step.sqltext), made, with_null=with_null)
+        case ops.RenameTableOp() if step.table_name not in made:
+            return (
+                f"renames the table {step.table_name}, and the version that still runs "
+                "knows the old name only: make a new one, write both, and drop the old "
+                "one later"
+            )
+        case ops.CreateUniqueConstraintOp() | ops.CreatePrimaryKeyOp():
+            unique = True
+        case ops.CreateIndexOp():
+            unique = bool(step.unique)
+        case _:
+            unique = False
+    if unique and (table := getattr(step, "table_name", "")) not in made:
+        return f"makes columns of {table} unique, {ADVICE_UNIQUE}"
     return None
+
+
+def _harm_of_column(step: ops.AddColumnOp) -> str | None:
+    column = step.column
+    name = f"{step.table_name}.{column.name}"
+    if column.unique:
+        return f"adds {name} unique, {ADVICE_UNIQUE}"
+    if column.nullable or column.server_default is not None:
+        return None
+    return (
+        f"adds {name}, NOT NULL without a server_default, which fails if there are rows"
+    )
 
 
 def _harm_of_change(step: ops.AlterColumnOp) -> str | None:
@@ -288,12 +380,16 @@ def _harm_of_change(step: ops.AlterColumnOp) -> str | None:
         old = types.to_instance(step.existing_type)
         if not _holds(new, old):
             return f"narrows {name} from {old!r} to {new!r}"
-    has_default = step.modify_server_default not in (False, None) or (
-        step.modify_server_default is False
-        and step.existing_server_default not in (False, None)
-    )
-    if step.modify_nullable is False and not has_default:
-        return f"makes {name} NOT NULL without a server_default"
+    if step.modify_name is not None and step.modify_name != step.column_name:
+        return (
+            f"renames {name}, and the version that still runs knows the old name only: "
+            "add a column, write both, and drop the old one later"
+        )
+    if step.modify_nullable is False and step.existing_nullable is not False:
+        return (
+            f"makes {name} NOT NULL, which fails if a row has no value, and a "
+            "server_default gives it none: fill them in an earlier revision"
+        )
     return None
 
 
@@ -333,6 +429,62 @@ def _digits(old: types.Numeric[Any], new: types.Numeric[Any]) -> bool:
     before = (old.precision - (old.scale or 0), old.scale or 0)
     after = (new.precision - (new.scale or 0), new.scale or 0)
     return before[0] <= after[0] and before[1] <= after[1]
+
+
+def _other_defaults(connection: Connection, metadata: MetaData) -> Iterator[str]:
+    """Columns that do not have the default of the models.
+
+    The database is asked how it writes theirs. Alembic's comparison runs both: those
+    that are never the same twice differ, and those without an equality fail.
+    """
+    inspector = inspect(connection)
+    for table in metadata.sorted_tables:
+        if not inspector.has_table(table.name, schema=table.schema):
+            continue
+        columns = {column.name: column for column in table.columns}
+        for found in inspector.get_columns(table.name, schema=table.schema):
+            column = columns.get(found["name"])
+            if column is None or "identity" in found or "computed" in found:
+                continue
+            wanted, default = column.server_default, found["default"]
+            if wanted is not None and not isinstance(wanted, DefaultClause):
+                continue  # a trigger's, say: only marked in the models
+            if wanted is None and (default or "").startswith("nextval("):
+                continue  # SERIAL
+            written = (
+                None if wanted is None else _as_written(connection, column, wanted)
+            )
+            if _plain(default) != _plain(written):
+                yield (
+                    f"{table.name}.{column.name} has another server_default: "
+                    f"{default or 'none'}, and in the models {written or 'none'}."
+                )
+
+
+def _as_written(
+    connection: Connection, column: Column[Any], wanted: DefaultClause
+) -> str | None:
+    argument: Any = wanted.arg
+    probe = Table(_PROBE, MetaData(), Column("c", column.type, server_default=argument))
+    with connection.begin_nested() as undone:
+        # Not Table.create: types of columns would be made with it.
+        connection.execute(CreateTable(probe))
+        (written,) = inspect(connection).get_columns(_PROBE)
+        undone.rollback()
+    default: str | None = written["default"]
+    return default
+
+
+def _plain(default: str | None) -> str | None:
+    """Without what says nothing: casts, quotes and brackets around the whole."""
+    if default is None:
+        return None
+    text = re.sub(r"::[a-z_\"][\w \".]*(?:\([\d, ]+\))?(?:\[\])*", "", default)
+    while text.startswith("(") and text.endswith(")"):
+        text = text[1:-1].strip()
+    if re.fullmatch(r"'(?:[^']|'')*'", text):
+        return text[1:-1]
+    return text.casefold()
 
 
 def _flat(differences: Sequence[Any]) -> Iterator[tuple[Any, ...]]:

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Column, MetaData, types
+from alembic.operations import ops
+from sqlalchemy import (
+    Column,
+    FetchedValue,
+    MetaData,
+    Table,
+    false,
+    text,
+    types,
+)
 
-from shared.database._migration_lint import _holds, throwaway_database
+from shared.database._migration_lint import _harm, _holds, throwaway_database
 from shared.database.migration_lint import main
 from shared.database.migrations import Finding, MigrationError, lint, upgrade
 from shared.database.tests.migration_cases import migrations_folder, revision
@@ -18,6 +28,19 @@ op.create_table(
 )
 """
 DROP = 'op.drop_table("a")'
+
+
+# Nobody uses what a revision makes itself.
+NEW_TABLE = """
+op.create_table("b", sa.Column("i", sa.Integer))
+op.create_index("ix", "b", ["i"], unique=True)
+op.rename_table("b", "c")
+op.create_index("ix2", "c", ["i"], unique=True)
+"""
+NEW_TABLE_IN_SQL = """
+op.execute("CREATE TABLE b (i INTEGER)")
+op.execute("CREATE UNIQUE INDEX u ON b (i)")
+"""
 
 
 @pytest.fixture
@@ -76,7 +99,31 @@ def test_two_heads(folder: Path) -> None:
         ),
         (
             batch('alter_column("name", existing_type=sa.String(40), nullable=False)'),
-            "makes a.name NOT NULL without a server_default",
+            "makes a.name NOT NULL, which fails if a row has no value",
+        ),
+        (
+            batch(
+                'alter_column("name", existing_type=sa.String(40), nullable=False, '
+                'server_default="")'
+            ),
+            "makes a.name NOT NULL, which fails if a row has no value",
+        ),
+        (
+            batch(
+                'alter_column("name", existing_type=sa.String(40), nullable=False, '
+                'existing_server_default="")'
+            ),
+            "makes a.name NOT NULL, which fails if a row has no value",
+        ),
+        (
+            batch('alter_column("name", new_column_name="title")'),
+            "renames a.name, and the version that still runs",
+        ),
+        ('op.rename_table("a", "b")', "renames the table a, and the version that"),
+        (batch('create_unique_constraint("u", ["name"])'), "makes columns of a unique"),
+        (
+            'op.create_index("ix", "a", ["name"], unique=True)',
+            "makes columns of a unique, which fails on rows that are alike",
         ),
         (
             batch(
@@ -91,6 +138,21 @@ def test_two_heads(folder: Path) -> None:
         ('op.execute("drop  table a")', "executes DROP TABLE"),
         ('op.execute("DELETE FROM a")', "executes DELETE FROM"),
         ('op.execute(sa.text("DELETE FROM a"))', "executes DELETE FROM"),
+        ('op.execute("CREATE UNIQUE INDEX u ON a (name)")', "columns of a unique"),
+        ('op.get_bind().execute(sa.text("DROP TABLE a"))', "executes DROP TABLE"),
+        ('op.get_bind().exec_driver_sql("DELETE FROM a")', "executes DELETE FROM"),
+        (
+            'sa.Table("a", sa.MetaData()).drop(op.get_bind())',
+            "executes DROP TABLE",
+        ),
+        (
+            'op.execute(sa.update(sa.table("a", sa.column("name"))).values(name=None))',
+            "executes UPDATE",
+        ),
+        (
+            'op.get_bind().exec_driver_sql("UPDATE a SET name = :x", {"x": None})',
+            "executes UPDATE with a parameter that is NULL",
+        ),
     ],
 )
 @pytest.mark.parametrize(
@@ -120,9 +182,12 @@ def test_destructive_steps_need_a_reason(
         batch('alter_column("name", existing_type=sa.String(40), type_=sa.Text())'),
         batch(
             'alter_column("name", existing_type=sa.String(40), nullable=False, '
-            'server_default="")'
+            "existing_nullable=False)"
         ),
+        NEW_TABLE,
+        NEW_TABLE_IN_SQL,
         'op.create_index("ix_a_name", "a", ["name"])',
+        'op.get_bind().exec_driver_sql("UPDATE a SET name = :x", {"x": "y"})',
         "op.execute(\"UPDATE a SET name = 'x'\")",
     ],
 )
@@ -131,6 +196,43 @@ def test_harmless_steps(folder: Path, step: str) -> None:
     revision(folder, "two", step, "raise NotImplementedError", after="one")
 
     assert "destructive" not in rules(lint(folder, MetaData()))
+
+
+def test_a_new_column_that_is_unique() -> None:
+    """With a default each row has the same."""
+    step = ops.AddColumnOp("a", Column("x", types.Integer, unique=True))
+    assert "adds a.x unique, which fails on rows that are alike" in str(_harm(step))
+
+
+def test_what_alembic_executes_is_nobodys_harm(folder: Path) -> None:
+    """A batch drops the old table, and a merge deletes a row of Alembic's own."""
+    revision(folder, "left", batch('add_column(sa.Column("x", sa.Text))'), after="one")
+    revision(folder, "right", "pass", after="one")
+    path = revision(folder, "merged", "pass", after="left")
+    path.write_text(path.read_text().replace("'left'", "('left', 'right')"))
+    recreated = batch('alter_column("name", existing_type=sa.String(40), comment="")')
+    revision(folder, "two", recreated, after="merged")
+
+    assert "destructive" not in rules(lint(folder, MetaData()))
+
+
+def test_operations_of_others_are_seen_through(folder: Path) -> None:
+    """What one executes counts as if the revision had."""
+    registered = """
+from alembic.operations import MigrateOperation, Operations
+
+class Forget(MigrateOperation):
+    pass
+
+@Operations.implementation_for(Forget, replace=True)
+def forget(operations, operation):
+    operations.execute("DROP TABLE a")
+"""
+    step = "op.invoke(Forget())"
+    revision(folder, "two", step, "pass", after="one", head=registered)
+    found = [each for each in lint(folder, MetaData()) if each.rule == "destructive"]
+
+    assert [each.message.partition(".")[0] for each in found] == ["executes DROP TABLE"]
 
 
 @pytest.mark.parametrize("marker", ["# destructive:", "destructive = None"])
@@ -159,6 +261,53 @@ def test_drift(folder: Path) -> None:
         "column a.j is in the models, and no migration makes it.",
         "table b is made by the migrations, and not in the models.",
     ]
+
+
+def defaulted(folder: Path, made: str, wanted: Any) -> list[str]:
+    """What is found when the migrations write one default, and the models another."""
+    step = f'op.create_table("d", sa.Column("c", {made}))'
+    revision(folder, "two", step, 'op.drop_table("d")', after="one")
+    metadata = models(folder)
+    kind = metadata.tables["d"].c.c.type
+    metadata.remove(metadata.tables["d"])
+    Table("d", metadata, Column("c", kind, server_default=wanted))
+    return [finding.message for finding in lint(folder, metadata)]
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted", "told"),
+    [
+        ("sa.Integer", "7", "none, and in the models '7'"),
+        ('sa.Integer, server_default="7"', None, "'7', and in the models none"),
+        ('sa.Integer, server_default="7"', "8", "'7', and in the models '8'"),
+        (
+            'sa.Text, server_default="A"',
+            "a",
+            "'A', and in the models 'a'",
+        ),
+    ],
+)
+def test_drift_of_defaults(folder: Path, made: str, wanted: Any, told: str) -> None:
+    """The database's, which rows get that name no value."""
+    assert defaulted(folder, made, wanted) == [
+        f"d.c has another server_default: {told}."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted"),
+    [
+        ('sa.Integer, server_default="7"', text("7")),
+        ('sa.Text, server_default="it\'s"', "it's"),
+        ("sa.Boolean, server_default=sa.false()", false()),
+        ("sa.DateTime, server_default=sa.func.now()", text("(current_timestamp)")),
+        ("sa.Text, server_default=sa.text(\"(lower('A'))\")", text("(lower('A'))")),
+        ("sa.Text", FetchedValue()),
+    ],
+)
+def test_defaults_that_are_the_same(folder: Path, made: str, wanted: Any) -> None:
+    """However they are written; one that is only marked is not compared."""
+    assert defaulted(folder, made, wanted) == []
 
 
 def test_drift_of_constraints(folder: Path) -> None:

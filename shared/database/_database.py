@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from sqlalchemy import Dialect, text
-from sqlalchemy.engine import Engine, create_engine
+from sqlalchemy.engine import Connection, Engine, create_engine
 from sqlalchemy.event import listen
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -32,6 +32,7 @@ from shared.database._sessions import KernelAsyncSession, KernelSession
 from shared.database._sqlite import READ_ONLY, RollingBackConnection, tune_sqlite
 from shared.database._translate import translate_errors
 from shared.database._urls import Target
+from shared.resilience import current_deadline
 
 T = TypeVar("T")
 
@@ -90,7 +91,7 @@ class Database:
         _alive.add(self)
 
     def __repr__(self) -> str:
-        return f"<Database {self.service_name} {self._target.url!r}>"
+        return f"<Database {self.service_name} {self._config.url}>"
 
     @property
     def dialect(self) -> str:
@@ -307,7 +308,7 @@ class Database:
             arguments = self._sqlite_arguments()
         else:
             settings = self._server_settings()
-            arguments = {
+            arguments = target.secrets() | {
                 "application_name": settings.pop("application_name"),
                 "connect_timeout": max(
                     2, ceil(config.connect_timeout)
@@ -325,6 +326,8 @@ class Database:
             **self._engine_options(),
         )
         self._prepare(engine)
+        if target.dialect == "postgresql":
+            listen(engine, "begin", self._limit_statements)
         return engine
 
     def _engine_options(self) -> dict[str, Any]:
@@ -355,6 +358,21 @@ class Database:
                 ceil(self._config.statement_timeout * 1000)
             )
         return settings
+
+    def _limit_statements(self, connection: Connection) -> None:
+        """Let the server end what a thread asks for behind its request's deadline.
+
+        A task is cancelled then; a thread can't be.
+        """
+        deadline = current_deadline()
+        if deadline is None:
+            return
+        left = max(0.001, deadline.remaining())  # 0 would be no limit
+        limit = self._config.statement_timeout
+        driver: Any = connection.connection.driver_connection
+        if driver.autocommit or (limit and limit <= left):
+            return
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {ceil(left * 1000)}")
 
     def _prepare(self, engine: Engine) -> None:
         _by_dialect[engine.dialect] = ref(self)

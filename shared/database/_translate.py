@@ -33,6 +33,9 @@ from shared.errors import BaseAPIException, ValidationError, json_pointer
 _KEY: Final = re.compile(r"Key \((.*?)\)=\(", re.DOTALL)
 _SQLITE_SUBJECT: Final = re.compile(r"constraint failed: (.+)")
 _WORD: Final = re.compile(r"\w+")
+_DETAIL: Final = re.compile(r"\nDETAIL:")
+# Where a driver's sentence about a value ends and the value may begin.
+_QUOTED: Final = re.compile(r"[:\"'\n]")
 
 # How long a caller does well to wait, in seconds.
 _SOON: Final = 1
@@ -283,11 +286,14 @@ def _unfit(facts: _Facts) -> bool:
 
 def _hide_rows(facts: _Facts) -> None:
     """Drop what PostgreSQL quotes of the row: logs keep the cause with its text."""
+    # What does not fit is quoted in the sentence itself.
+    unfit = (facts.sqlstate or "").startswith("22") or _unfit(facts)
+    end = _QUOTED if unfit else _DETAIL
     for error in facts.chain:
         if hasattr(error, "sqlstate") and hasattr(error, "detail"):
             error.detail = None  # asyncpg's, which its text is made of
         error.args = tuple(
-            arg.partition("\nDETAIL:")[0] if isinstance(arg, str) else arg
+            end.split(arg, maxsplit=1)[0] if isinstance(arg, str) else arg
             for arg in error.args
         )
 

@@ -26,6 +26,9 @@ _SYNC: Final = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite+pysqlite"}
 # libpq's spelling of what we set ourselves. asyncpg would send them to the server.
 _OURS: Final = frozenset({"application_name", "connect_timeout", "options"})
 
+# SQLAlchemy hides the password before the @ of a URL, and shows these.
+_SECRETS: Final = frozenset({"password", "sslpassword"})
+
 
 @dataclass(frozen=True)
 class Target:
@@ -65,8 +68,13 @@ class Target:
         return self.url.drivername
 
     def sync(self) -> URL:
-        """The URL with the synchronous driver."""
-        return self._driven(_SYNC)
+        """The URL with the synchronous driver, without `secrets`."""
+        return self._driven(_SYNC).difference_update_query(_SECRETS)
+
+    def secrets(self) -> dict[str, Any]:
+        """What the parameters of the URL have of passwords, for libpq."""
+        query = self.url.query
+        return {name: query[name] for name in sorted(_SECRETS) if name in query}
 
     def asynchronous(self) -> URL:
         """The URL with the asynchronous driver.

@@ -73,3 +73,12 @@ def test_what_is_no_url_of_ours(text: str) -> None:
 def test_repr_shows_no_password() -> None:
     """A target in a log line is harmless."""
     assert "hush" not in repr(Target.parse("postgresql://u:hush@h/d"))
+
+
+def test_passwords_among_the_parameters_reach_both_drivers() -> None:
+    """They leave the URL that is shown, and only that."""
+    target = Target.parse("postgresql://h/n?password=hush&sslmode=x&sslpassword=quiet")
+
+    assert target.secrets() == {"password": "hush", "sslpassword": "quiet"}
+    assert dict(target.sync().query) == {"sslmode": "x"}
+    assert target.dsn().endswith("?password=hush&sslmode=x&sslpassword=quiet")

@@ -8,6 +8,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
+from traceback import format_exception
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -141,6 +142,24 @@ async def test_a_statement_that_takes_too_long(url: str) -> None:
 
     assert await value(database, "SELECT 1") == 1
     await database.dispose()
+
+
+async def test_a_thread_has_the_time_of_its_request(url: str) -> None:
+    """Nobody can cancel a thread: the server ends its statements at the deadline."""
+    database = connect(url, statement_timeout=30)
+    setting = "SELECT current_setting('statement_timeout')"
+    with deadline_scope(Deadline(10, clock=lambda: 0.0)):
+        limited = sync_value(database, setting)
+    with deadline_scope(Deadline(100, clock=lambda: 0.0)):
+        far = sync_value(database, setting)
+    with (
+        deadline_scope(Deadline(0, clock=lambda: 1.0)),
+        pytest.raises(StatementTimeoutException, match="took too long"),
+    ):
+        sync_value(database, "SELECT pg_sleep(30)")
+
+    assert (limited, far, sync_value(database, setting)) == ("10s", "30s", "30s")
+    database.dispose_sync()
 
 
 async def test_a_connection_lost_in_use(database: Database) -> None:
@@ -487,6 +506,27 @@ async def test_text_that_does_not_fit(database: Database, value: str) -> None:
         database.sync_session() as sync_session,
     ):
         sync_session.add(Account(id=9, name=value))
+
+
+@pytest.mark.parametrize("question", ["CAST(:x AS integer)", "CAST(:x||'' AS integer)"])
+async def test_a_value_that_does_not_fit_is_not_logged(
+    database: Database, question: str
+) -> None:
+    """Whoever refuses it, a driver or the server: the causes don't quote it."""
+    statement = text(f"SELECT {question}")
+    with pytest.raises(ValidationError, match="does not fit its column") as caught:
+        async with database.session() as session:
+            await session.execute(statement, {"x": "hush"})
+    with (
+        pytest.raises(ValidationError, match="does not fit its column") as sync_caught,
+        database.sync_session() as sync_session,
+    ):
+        sync_session.execute(statement, {"x": "hush"})
+
+    errors = (caught.value, sync_caught.value)
+    logged = "".join(line for error in errors for line in format_exception(error))
+    assert "invalid input" in logged
+    assert "hush" not in logged.replace('{"x": "hush"}', "")
 
 
 async def test_skip_locked_gives_each_worker_its_own(database: Database) -> None:

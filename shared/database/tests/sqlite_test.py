@@ -285,6 +285,17 @@ def test_a_database_shows_no_password() -> None:
     database.dispose_sync()
 
 
+def test_a_database_shows_no_password_among_its_parameters() -> None:
+    """Where libpq takes it as well."""
+    database = connect("postgresql://db.example/n?password=hush&sslpassword=quiet")
+    shown = f"{database!r} {database.engine!r} {database.sync_engine!r}"
+
+    assert "<Database note-service postgresql://db.example/n?password=***" in shown
+    assert "hush" not in shown
+    assert "quiet" not in shown
+    database.dispose_sync()
+
+
 async def test_cancelled_while_it_reads(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import (
     types,
 )
 
-from shared.database._migration_lint import _harm, _holds, throwaway_database
+from shared.database._migration_lint import _harm, _holds, _plain, throwaway_database
 from shared.database.migration_lint import main
 from shared.database.migrations import Finding, MigrationError, lint, upgrade
 from shared.database.tests.migration_cases import migrations_folder, revision
@@ -188,6 +188,7 @@ def test_destructive_steps_need_a_reason(
         NEW_TABLE_IN_SQL,
         'op.create_index("ix_a_name", "a", ["name"])',
         'op.get_bind().exec_driver_sql("UPDATE a SET name = :x", {"x": "y"})',
+        'op.get_bind().exec_driver_sql("UPDATE a SET name = ?", ("y",))',
         "op.execute(\"UPDATE a SET name = 'x'\")",
     ],
 )
@@ -308,6 +309,23 @@ def test_drift_of_defaults(folder: Path, made: str, wanted: Any, told: str) -> N
 def test_defaults_that_are_the_same(folder: Path, made: str, wanted: Any) -> None:
     """However they are written; one that is only marked is not compared."""
     assert defaulted(folder, made, wanted) == []
+
+
+def test_a_table_that_is_not_there_has_no_defaults(folder: Path) -> None:
+    """It is told once, as a table."""
+    wanted = models(folder)
+    Table("b", wanted, Column("c", types.Integer, server_default="7"))
+
+    assert [finding.message for finding in lint(folder, wanted)] == [
+        "table b is in the models, and no migration makes it."
+    ]
+
+
+def test_how_a_default_is_written_says_nothing() -> None:
+    """Casts, quotes and brackets around the whole, and case where it is no text."""
+    assert _plain("('A'::character varying(9))") == _plain("'A'") == "A"
+    assert _plain("((NOW()))") == _plain("now()") == "now()"
+    assert _plain("''") != _plain(None)
 
 
 def test_drift_of_constraints(folder: Path) -> None:

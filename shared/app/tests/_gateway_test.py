@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from typing import Any
 
@@ -294,6 +296,50 @@ async def test_a_stream_may_lift_its_deadline(
     sent = await exchange(service.app)
 
     assert b"".join(m.get("body", b"") for m in sent) == b"one two"
+
+
+class Connection:
+    """A request that knows its scope, as the one of a server does."""
+
+    def __init__(self) -> None:
+        self.scope: dict[str, Any] = {
+            "type": "http",
+            "method": "GET",
+            "path": "/raw",
+            "raw_path": b"/raw",
+            "query_string": b"",
+            "headers": [],
+            "client": None,
+            "server": None,
+            "scheme": "http",
+            "http_version": "1.1",
+        }
+
+    async def receive(self) -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(self, message: Message) -> None:
+        pass
+
+
+async def test_a_request_leaves_nothing_to_the_garbage_collector(make: Make) -> None:
+    """Under load it would stop all requests for a while, several times a second."""
+    service = make()
+
+    @service.app.get("/raw")
+    async def raw() -> str:
+        return "done"
+
+    connection = Connection()
+    gone = weakref.ref(connection)
+    gc.disable()
+    try:
+        await service.app(connection.scope, connection.receive, connection.send)
+        del connection
+
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_there_is_nothing_to_lift_outside_of_a_service() -> None:

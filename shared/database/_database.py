@@ -9,6 +9,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from json import dumps
@@ -27,7 +28,7 @@ from sqlalchemy.pool import QueuePool
 from shared.config import DatabaseConfig
 from shared.database._errors import DatabaseUnavailableException, RefusedValueError
 from shared.database._pools import AsyncPool, SyncPool
-from shared.database._retry import retry, retry_sync
+from shared.database._retry import collisions_retried
 from shared.database._sessions import KernelAsyncSession, KernelSession
 from shared.database._sqlite import READ_ONLY, RollingBackConnection, tune_sqlite
 from shared.database._translate import translate_errors
@@ -171,7 +172,8 @@ class Database:
         """Run *work* in a transaction, and again when another one got in its way.
 
         Serialisation failures and deadlocks are worth another try, in a new session;
-        nothing else is. *work* must have no effect outside of the database.
+        nothing else is, nor when the request's deadline comes first. *work* must have
+        no effect outside of the database.
 
         Raises:
             TransactionConflictException: It did not help.
@@ -181,7 +183,8 @@ class Database:
             async with self.session(isolation_level=isolation_level) as session:
                 return await work(session)
 
-        return await retry(attempt, attempts=attempts, sleep=sleep)
+        retrying = collisions_retried(attempts, sleep_async=sleep)
+        return await retrying.call_async(attempt)
 
     def run_in_sync_transaction(
         self,
@@ -189,7 +192,7 @@ class Database:
         *,
         attempts: int = 3,
         isolation_level: IsolationLevel | None = None,
-        sleep: Callable[[float], object] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> T:
         """The same for code without ``async``."""
 
@@ -197,7 +200,7 @@ class Database:
             with self.sync_session(isolation_level=isolation_level) as session:
                 return work(session)
 
-        return retry_sync(attempt, attempts=attempts, sleep=sleep)
+        return collisions_retried(attempts, sleep=sleep).call(attempt)
 
     async def check(self, timeout: float = 2.0) -> None:  # noqa: ASYNC109 - it is a limit of ours
         """Ask the database for an answer, within *timeout* seconds.

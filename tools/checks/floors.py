@@ -48,7 +48,9 @@ _CRYPTO = "cryptography argon2_cffi"
 _FASTAPI = "fastapi starlette"
 _SQL = "sqlalchemy aiosqlite asyncpg psycopg"
 _TRACES = "opentelemetry_api opentelemetry_sdk opentelemetry_exporter_otlp_proto_http"
-_CHASSIS = f"{_SETTINGS} {_JOSE} {_FASTAPI} prometheus_client uvicorn"
+_HTTP = "httpx2"
+_AMQP = "aio_pika aiormq pamqp"
+_CHASSIS = f"{_SETTINGS} {_JOSE} {_FASTAPI} {_HTTP} prometheus_client uvicorn"
 
 FLOORS: Mapping[str, Package] = {
     # 0: needs nothing
@@ -75,13 +77,22 @@ FLOORS: Mapping[str, Package] = {
         migrations="alembic",
         migration_lint=f"alembic {_CRYPTO}",  # a program: it imports services' models
     ),
-    "http_client": _planned(4),
+    "http_client": _package(4, f"{_PYDANTIC} {_HTTP}"),
     "rate_limit": _package(4, _NOTHING, redis="redis", dependencies=_FASTAPI),
     # 5
     "idempotency": _package(5, f"{_SETTINGS} {_SQL}", dependencies=_FASTAPI),
-    "messaging": _planned(5),
+    "messaging": _package(
+        5,
+        _PYDANTIC,
+        rabbitmq=_AMQP,
+        outbox=f"{_SETTINGS} {_SQL}",
+        inbox=f"{_SETTINGS} {_SQL}",
+        cli=f"{_AMQP} {_SETTINGS} typer rich",
+    ),
     # 6: the chassis of a service
-    "app": _package(6, _CHASSIS, database=_SQL, tracing=_TRACES),
+    "app": _package(
+        6, _CHASSIS, database=_SQL, messaging=f"{_SQL} {_AMQP}", tracing=_TRACES
+    ),
     # 7: its other name
     "base_app": _package(7, _CHASSIS),
 }

@@ -3,8 +3,7 @@
 A package depends on packages of lower floors only. Of third_party/, all its targets
 may reach the aliases in `reaches`, and a glue target those that stand beside its name
 too. A glue target is one module with a target of its own, which the package's facade
-does not reach. A planned package has its floor; whoever writes it says here first what
-it reaches.
+does not reach. Whoever writes a new package says here first what it reaches.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ class Package:
     """What one package of shared/ may depend on."""
 
     floor: int
-    reaches: frozenset[str] | None  # None: planned
+    reaches: frozenset[str]
     glue: Mapping[str, frozenset[str]]
 
     def allows(self, target: str) -> frozenset[str]:
@@ -28,16 +27,12 @@ class Package:
         shows in the public targets, which are the only way to it from outside.
         """
         glue = self.glue.values() if target.startswith("_") else [self.glue.get(target)]
-        return (self.reaches or frozenset()).union(*filter(None, glue))
+        return self.reaches.union(*filter(None, glue))
 
 
 def _package(floor: int, reaches: str, **glue: str) -> Package:
     names = {target: frozenset(aliases.split()) for target, aliases in glue.items()}
     return Package(floor, frozenset(reaches.split()), names)
-
-
-def _planned(floor: int) -> Package:
-    return Package(floor, None, {})
 
 
 _NOTHING = ""

@@ -142,8 +142,10 @@ def test_a_package_without_a_floor_is_named() -> None:
     repository = made_up({f"//{p}:x": [] for p in ("shared/novelty", *known)})
 
     assert broken(graph_laws.has_a_floor, repository) == [
-        "shared/novelty/BUILD.bazel:1: [law 1] shared/novelty has no place in the "
-        "kernel: the table of floors does not say what it may reach."
+        (
+            "shared/novelty/BUILD.bazel:1: [law 1] shared/novelty has no place in the "
+            "kernel: the table of floors does not say what it may reach."
+        )
     ]
 
 

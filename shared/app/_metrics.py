@@ -70,6 +70,28 @@ METRICS: Final[Mapping[str, MetricDefinition]] = MappingProxyType(
         "db_client_connection_max": MetricDefinition(
             _GAUGE, ("pool",), "The most connections that a pool opens."
         ),
+        "http_client_request_duration_seconds": MetricDefinition(
+            _HISTOGRAM,
+            (
+                "peer_service",
+                "http_request_method",
+                "http_response_status_code",
+                "error_type",
+            ),
+            "Time of a call to another service, with its retries.",
+        ),
+        "messaging_messages_total": MetricDefinition(
+            _COUNTER,
+            ("outcome", "event_type", "consumer"),
+            "Messages that were published, or tried by a handler, and what became of "
+            "them.",
+        ),
+        "messaging_handler_duration_seconds": MetricDefinition(
+            _HISTOGRAM, ("consumer",), "Time that a handler had a message."
+        ),
+        "messaging_unrouted_messages": MetricDefinition(
+            _GAUGE, (), "Events that nobody subscribed to, kept in the broker."
+        ),
         # Their values come from the packages that own the tables.
         "outbox_pending_rows": MetricDefinition(
             _GAUGE, (), "Events that wait in the outbox."
@@ -121,21 +143,13 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-        name = "http_server_request_duration_seconds"
-        self._durations = Histogram(
-            name,
-            METRICS[name].help,
-            METRICS[name].labels,
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
+        self._gauges: dict[str, Gauge] = {}
+        self._counters: dict[str, Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self._durations = self.histogram("http_server_request_duration_seconds")
         # Finding a child among the labels costs more than the observation.
         self._observers: dict[tuple[str, str, int], Callable[[float], None]] = {}
-        self._gauges: dict[str, Gauge] = {}
-        name = "rate_limit_decisions_total"
-        self._decisions = Counter(
-            name, METRICS[name].help, METRICS[name].labels, registry=self.registry
-        )
+        self._decisions = self.counter("rate_limit_decisions_total")
         self._breakers: set[str] = set()
         self.gauge("target_info").labels(service_name, version, environment).set(1)
 
@@ -152,6 +166,32 @@ class Metrics:
             )
             self._gauges[name] = gauge
         return gauge
+
+    def counter(self, name: str) -> Counter:
+        """The counter that `METRICS` defines under this name; see `gauge`."""
+        counter = self._counters.get(name)
+        if counter is None:
+            definition = METRICS[name]
+            counter = Counter(
+                name, definition.help, definition.labels, registry=self.registry
+            )
+            self._counters[name] = counter
+        return counter
+
+    def histogram(self, name: str) -> Histogram:
+        """The histogram that `METRICS` defines under this name; see `gauge`."""
+        histogram = self._histograms.get(name)
+        if histogram is None:
+            definition = METRICS[name]
+            histogram = Histogram(
+                name,
+                definition.help,
+                definition.labels,
+                buckets=_BUCKETS,
+                registry=self.registry,
+            )
+            self._histograms[name] = histogram
+        return histogram
 
     def observe_request(
         self, scope: Scope, route: str, status: int, seconds: float

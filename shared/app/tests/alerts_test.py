@@ -58,13 +58,15 @@ def labels_of(name: str) -> set[str]:
 
 
 def test_the_contract_is_covered() -> None:
-    """Error rate, latency, breaker, pool, outbox, jobs; and instances that are gone."""
+    """Requests, what they depend on, what runs behind them, and instances gone."""
     assert {
         "ServiceErrorRateHigh",
         "ServiceLatencyHigh",
         "CircuitBreakerOpen",
         "DatabasePoolExhausted",
         "OutboxLagging",
+        "MessagesDeadLettered",
+        "EventsUnrouted",
         "ScheduledJobsLate",
         "ServiceInstanceDown",
         "ServiceNotReady",

@@ -29,8 +29,17 @@ class StartError(RuntimeError):
 class Resource(Generic[T]):
     """A place for what a factory opens."""
 
-    def __init__(self, name: str, factory: Factory[T], *, timeout: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        factory: Factory[T],
+        *,
+        timeout: float,
+        close_timeout: float = 0.0,
+    ) -> None:
         self.name = name
+        self.close_timeout = close_timeout
+        """Seconds that closing it may take beyond those that all share."""
         self._factory = factory
         self._timeout = timeout
         self._manager: AbstractAsyncContextManager[T] | None = None
@@ -69,12 +78,16 @@ class Resource(Generic[T]):
         self._manager = manager
 
     async def close(self, budget: float) -> None:
-        """Close it; a failure is logged, since others are to be closed too."""
+        """Close it; a failure is logged, since others are to be closed too.
+
+        Args:
+            budget: Seconds of those that all share.
+        """
         manager, self._manager, self._value = self._manager, None, _UNSET
         if manager is None:
             return
         try:
-            async with asyncio.timeout(budget):
+            async with asyncio.timeout(budget + self.close_timeout):
                 await manager.__aexit__(None, None, None)
         except Exception as error:
             _log.exception("Resource %r did not close: %s", self.name, _words(error))
@@ -91,6 +104,11 @@ class Resources:
     def __init__(self) -> None:
         self._resources: dict[str, Resource[object]] = {}
         self.open = False
+
+    @property
+    def close_timeout(self) -> float:
+        """Seconds that closing may take beyond `CLOSE_SECONDS`."""
+        return sum(resource.close_timeout for resource in self._resources.values())
 
     def add(self, resource: Resource[T]) -> Resource[T]:
         """Add one, to be opened after those that are there.

@@ -116,6 +116,7 @@ def serve(
     port: int,
     shutdown_timeout: float,
     drain_delay: float,
+    close_timeout: float,
     trusted_proxies: Sequence[str],
     on_stop: Callable[[], None],
 ) -> None:
@@ -146,7 +147,11 @@ def serve(
             config,
             on_stop=on_stop,
             drain_delay=drain_delay,
-            bound=drain_delay + shutdown_timeout + CLOSE_SECONDS + _MARGIN,
+            bound=drain_delay
+            + shutdown_timeout
+            + CLOSE_SECONDS
+            + close_timeout
+            + _MARGIN,
         )
         before = set(threading.enumerate())
         try:

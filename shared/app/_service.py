@@ -89,7 +89,12 @@ class Service:
         self._health = health
 
     def add_resource(
-        self, name: str, factory: Factory[T], *, timeout: float = 30.0
+        self,
+        name: str,
+        factory: Factory[T],
+        *,
+        timeout: float = 30.0,
+        close_timeout: float = 0.0,
     ) -> Resource[T]:
         """Open something when the service starts, and close it when it stops.
 
@@ -101,11 +106,14 @@ class Service:
             factory: Makes an async context manager, such as an
                 ``@asynccontextmanager`` function without arguments.
             timeout: Seconds that opening may take.
+            close_timeout: Seconds that closing may take beyond the 5 that all share.
 
         Returns:
             Where its `value` is found while the service runs.
         """
-        return self._resources.add(Resource(name, factory, timeout=timeout))
+        return self._resources.add(
+            Resource(name, factory, timeout=timeout, close_timeout=close_timeout)
+        )
 
     def add_check(
         self,
@@ -181,6 +189,7 @@ class Service:
             port=server.port if port is None else port,
             shutdown_timeout=server.shutdown_timeout,
             drain_delay=server.shutdown_delay,
+            close_timeout=self._resources.close_timeout,
             trusted_proxies=server.trusted_proxies,
             on_stop=self._begin_stop,
         )

@@ -194,3 +194,28 @@ def test_what_was_opened_is_closed_once(plan: list[tuple[bool, bool]]) -> None:
     opened = [event[5:] for event in shelf.events if event.startswith("open")]
     closed = [event[6:] for event in shelf.events if event.startswith("close")]
     assert closed == opened[::-1]
+
+
+async def test_one_may_take_longer_to_close_than_all_share() -> None:
+    """A bus whose handlers finish; the others have what they had."""
+    slow, quick = Shelf(), Shelf()
+
+    def sleeper(shelf: Shelf) -> Factory[None]:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[None]:
+            yield
+            await asyncio.sleep(0.2)
+            shelf.events.append("closed")
+
+        return opened
+
+    held = Resources()
+    held.add(Resource("quick", sleeper(quick), timeout=PLENTY))
+    held.add(Resource("slow", sleeper(slow), timeout=PLENTY, close_timeout=PLENTY))
+    await held.start(budget=budget)
+    with captured_logs() as logs:
+        await held.stop(budget=lambda: 0.01)
+
+    assert held.close_timeout == PLENTY
+    assert (slow.events, quick.events) == (["closed"], [])
+    assert "'quick' did not close" in str(logs)

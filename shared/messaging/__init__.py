@@ -4,6 +4,7 @@
 publishes what a transaction committed, `shared.messaging.inbox` handles an event once.
 """
 
+from shared.messaging._broker import Backlog, DeadLetter, InMemoryBroker
 from shared.messaging._bus import EventBus, Observation, Observer, Outcome
 from shared.messaging._delivery import Delivery, current_delivery
 from shared.messaging._errors import (
@@ -13,7 +14,7 @@ from shared.messaging._errors import (
     TopologyError,
 )
 from shared.messaging._history import Reason
-from shared.messaging._memory import DeadLetter, InMemoryBus
+from shared.messaging._memory import InMemoryBus
 from shared.messaging._message import MessageWriter, OutgoingMessage, Wire
 from shared.messaging._policy import FailurePolicy
 from shared.messaging._subscription import Handler, Subscription
@@ -22,6 +23,8 @@ __all__ = [
     # Buses
     "EventBus",
     "InMemoryBus",
+    "InMemoryBroker",
+    "Backlog",
     "Subscription",
     "Handler",
     "FailurePolicy",

@@ -1,7 +1,7 @@
 """Processes and all that they started: to be killed, stopped and never left behind.
 
-Run as a program this file is the keeper of a folder: it reads from standard input, ``7``
-to keep process 7 and ``-7`` to forget it, and at the end of the input kills those it
+Run as a program this file is the keeper of a folder: it reads from standard input, "7"
+to keep process 7 and "-7" to forget it, and at the end of the input kills those it
 keeps and removes the folder. The end of a pipe is the one sign that a process gives
 whatever kills it; ``PR_SET_PDEATHSIG`` is tied to a thread, and to Linux.
 

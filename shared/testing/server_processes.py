@@ -14,6 +14,14 @@ killed and the folder is removed.
 Where the programs are not installed the test is skipped, and where ``CI`` is set it
 fails, as in ``shared.testing.servers``. Methods block, for seconds in the case of
 ``start`` and ``stop``: in a coroutine write ``await asyncio.to_thread(broker.start)``.
+
+In Bazel such a test is tagged ``external``, ``local``, ``no-sandbox`` and
+``requires-network``. PostgreSQL refuses to be root, and a sandbox entered as root knows
+no other user; RabbitMQ reads ``/proc``, which the hermetic sandbox hides.
+
+RabbitMQ writes the name of a new quorum queue to disk a moment after the declaration.
+A ``kill`` before that leaves a queue that never answers, not even with an error (3.10).
+To kill sooner, stop in order and start once after declaring.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class Consumer:
     ) -> None:
         """Keep it for another round."""
         entry = self._take(message)
-        entry.headers = {**entry.headers, **headers}
+        entry.headers = MappingProxyType({**entry.headers, **headers})
         self._broker.delay(self.queue, entry, delay)
 
     async def dead(self, message: IncomingMessage, *, headers: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +34,10 @@ Reader = Callable[[IncomingMessage], BaseEvent[Any]]
 
 # How long a handler that is cancelled has to end.
 _GRACE: Final = 5.0
+
+# Before an event is taken up again whose task somebody else cancelled. In a loop that
+# is being closed, where all tasks are, that moment never comes.
+_PAUSE: Final = 0.1
 
 
 class DeliveryLostError(Exception):
@@ -65,10 +69,12 @@ class Settler(Protocol):
 class _Job:
     message: IncomingMessage
     event: BaseEvent[Any] | None
-    unreadable: EventFormatError | None
+    unreadable: Exception | None
     lane: str | None
     task: asyncio.Task[None] | None = None
     handling: bool = False  # its handler runs, or its outcome is being settled
+    tries: int = 0  # in this round
+    interrupted: Exception | None = None  # why the last task ended without an outcome
     history: History = field(default_factory=History)
 
 
@@ -110,32 +116,39 @@ class Consumption:
         self._jobs: set[_Job] = set()
         # Aggregates of which an event is being handled, with those that wait for it.
         self._lanes: dict[str, deque[_Job]] = {}
-        self._waiting = 0
         self._stopping = False
 
     @property
     def in_hand(self) -> int:
         """Messages that were accepted and are not settled."""
-        return len(self._jobs) + self._waiting
+        return len(self._jobs)
+
+    def runs(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether *task* is that of a handler, which must not wait for itself."""
+        return any(job.task is task for job in self._jobs)
 
     def accept(self, message: IncomingMessage) -> None:
         """Handle *message* as soon as there is room, and settle it."""
         if self._stopping:
             return
         event: BaseEvent[Any] | None = None
-        unreadable: EventFormatError | None = None
+        unreadable: Exception | None = None
         try:
             event = read_event(message, self._registry, max_bytes=self._max_bytes)
         except EventFormatError as error:
             unreadable = error
-        ordered = self.subscription.ordered and event is not None
-        lane = event.aggregate_id if ordered and event is not None else None
+        except Exception as error:
+            _log.exception("A message can't be read, and the reader is to blame.")
+            unreadable = error
+        lane = None
+        if self.subscription.ordered and event is not None:
+            lane = event.aggregate_id
         job = _Job(message, event, unreadable, lane)
+        self._jobs.add(job)
         if lane is None:
             self._begin(job)
         elif lane in self._lanes:
             self._lanes[lane].append(job)
-            self._waiting += 1
         else:
             self._lanes[lane] = deque()
             self._begin(job)
@@ -148,24 +161,34 @@ class Consumption:
         """
         self._stopping = True
         self._lanes.clear()
-        self._waiting = 0
-        for job in self._jobs:
-            if not job.handling and job.task is not None:
-                job.task.cancel()
-        tasks = {job.task for job in self._jobs if job.task is not None}
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=timeout)
-            for task in late:
+        running: set[asyncio.Task[None]] = set()
+        for job in [*self._jobs]:
+            if job.task is not None and not job.task.done():
+                running.add(job.task)
+            if not job.handling:
+                if job.task is not None:
+                    job.task.cancel()
+                self._release(job)
+        if not running:
+            return
+        try:
+            _, late = await asyncio.wait(running, timeout=timeout)
+        except asyncio.CancelledError:
+            for task in running:
                 task.cancel()
-            if late:
-                _log.warning(
-                    "%d handlers of %s did not end in %g seconds and were cancelled.",
-                    *(len(late), self.subscription.consumer, timeout),
-                )
-                await asyncio.wait(late, timeout=_GRACE)
+            raise
+        for task in late:
+            task.cancel()
+        if late:
+            _log.warning(
+                "%d handlers of %s did not end in %g seconds and were cancelled.",
+                *(len(late), self.subscription.consumer, timeout),
+            )
+            await asyncio.wait(late, timeout=_GRACE)
 
     def _begin(self, job: _Job) -> None:
-        self._jobs.add(job)
+        if job not in self._jobs:  # released meanwhile
+            return
         # Not in the context of whoever connected: neither his ids nor his deadline.
         job.task = asyncio.get_running_loop().create_task(
             self._run(job), context=Context()
@@ -177,27 +200,41 @@ class Consumption:
                 job.handling = True
                 await self._carry_out(job)
         except DeliveryLostError:
-            self._tell(Outcome.RELEASED, job)
+            self._release(job)
         except asyncio.CancelledError:
-            self._tell(Outcome.RELEASED, job)
-            if not self._stopping:
-                raise
+            if self._stopping:
+                self._release(job)
+                return
+            # The handler cancelled the task that it runs in, which must not make it
+            # lose the event; or the loop is being closed.
+            job.handling = False
+            job.interrupted = _CancelledError("The handler's task was cancelled.")
+            asyncio.get_running_loop().call_later(_PAUSE, self._begin, job)
+            raise
         except Exception:
             # The bus could not settle it. It is not acknowledged, so it comes again.
             _log.exception(
                 "A message of %s could not be settled.", self.subscription.consumer
             )
-            self._tell(Outcome.RELEASED, job)
-        finally:
+            self._release(job)
+        else:
             self._jobs.discard(job)
             self._next_in_lane(job)
+
+    def _release(self, job: _Job) -> None:
+        """Not settled, so it is the broker's; and so is what waits in its lane.
+
+        Others in the lane don't begin: this one would come again after them.
+        """
+        if job in self._jobs:
+            self._jobs.discard(job)
+            self._tell(Outcome.RELEASED, job)
 
     def _next_in_lane(self, job: _Job) -> None:
         if job.lane is None or job.lane not in self._lanes:
             return
         waiting = self._lanes[job.lane]
         if waiting:
-            self._waiting -= 1
             self._begin(waiting.popleft())
         else:
             del self._lanes[job.lane]
@@ -219,18 +256,19 @@ class Consumption:
             return
         while True:
             started = self._clock()
-            error, tries = await self._round(job, event)
+            error, job.interrupted = job.interrupted, None
+            if error is None:
+                error = await self._round(job, event)
             seconds = self._clock() - started
             if error is None:
                 await self._settler.done(job.message)
                 self._tell(Outcome.HANDLED, job, seconds)
-                self._log_handled(job, event, tries, seconds)
+                self._log_handled(job, event, seconds)
                 return
-            delay = self._delay_after(job, error, tries)
+            delay = self._delay_after(job, error)
             if delay is None:
-                reason = Reason.EXHAUSTED
-                if isinstance(error, self.subscription.policy.never_retry):
-                    reason = Reason.REJECTED
+                final = self._is_final(error)
+                reason = Reason.REJECTED if final else Reason.EXHAUSTED
                 await self._bury(job, reason, error, seconds)
                 return
             self._log_retry(job, error, delay)
@@ -255,51 +293,56 @@ class Consumption:
             await _uncancelled(self._slots.acquire())
         job.handling = True
 
-    async def _round(
-        self, job: _Job, event: BaseEvent[Any]
-    ) -> tuple[Exception | None, int]:
-        """The error of the last try, None if there was none; and the tries."""
+    async def _round(self, job: _Job, event: BaseEvent[Any]) -> Exception | None:
+        """The error of the last try; None if there was none."""
         policy = self.subscription.policy
-        tries = 0
+        task = asyncio.current_task()
+        job.tries = 0
         while True:
-            tries += 1
+            job.tries += 1
             delivery = Delivery(
                 event,
                 self.subscription.consumer,
-                job.history.attempts + tries,
+                job.history.attempts + job.tries,
                 job.message.redelivered,
                 job.message.headers,
             )
             delivery_var.set(delivery)
+            error: Exception
             try:
                 async with self._limit():
                     await self.subscription.handler(event)
+                    if task is not None and task.cancelling():
+                        # It cancelled its task and ended: that must not reach us
+                        # where we settle it.
+                        await asyncio.sleep(0)
             except asyncio.CancelledError as cancelled:
-                task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise
                 # Nobody cancelled us: the handler awaited what somebody cancelled.
-                error: Exception = _AwaitedCancelledError(str(cancelled))
+                error = _CancelledError("What the handler awaited was cancelled.")
                 error.__traceback__ = cancelled.__traceback__
             except Exception as failed:
                 error = failed
             else:
-                return None, tries
-            if tries > policy.immediate_retries or isinstance(
-                error, policy.never_retry
-            ):
-                return error, tries
+                return None
+            if job.tries > policy.immediate_retries or self._is_final(error):
+                return error
+
+    def _is_final(self, error: Exception) -> bool:
+        return isinstance(error, self.subscription.policy.never_retry)
 
     def _limit(self) -> AbstractAsyncContextManager[object]:
         # Sets the deadline too: calls and statements of the handler end by themselves.
         return timeout(self.subscription.policy.timeout)
 
-    def _delay_after(self, job: _Job, error: Exception, tries: int) -> float | None:
+    def _delay_after(self, job: _Job, error: Exception) -> float | None:
         """Note the failed round; the seconds until the next, None if there is none."""
         policy = self.subscription.policy
-        job.history = job.history.after(error, tries=tries, now=self._now())
+        job.history = job.history.after(error, tries=job.tries, now=self._now())
+        job.tries = 0
         rounds = job.history.rounds
-        if rounds >= policy.rounds or isinstance(error, policy.never_retry):
+        if rounds >= policy.rounds or self._is_final(error):
             return None
         return policy.delays[rounds - 1]
 
@@ -347,12 +390,10 @@ class Consumption:
             facts["causation_id"] = str(event.causation_id)
         return facts
 
-    def _log_handled(
-        self, job: _Job, event: BaseEvent[Any], tries: int, seconds: float
-    ) -> None:
+    def _log_handled(self, job: _Job, event: BaseEvent[Any], seconds: float) -> None:
         if _log.isEnabledFor(logging.INFO):
             facts = self._facts(job) | {
-                "attempts": job.history.attempts + tries,
+                "attempts": job.history.attempts + job.tries,
                 "duration_ms": round(seconds * 1000, 3),
             }
             _log.info("%s was handled.", event.event_type, extra=facts)
@@ -366,20 +407,18 @@ class Consumption:
         )
 
 
-class _AwaitedCancelledError(Exception):
-    """What the handler waited for was cancelled."""
+class _CancelledError(Exception):
+    """The handler's task, or what it waited for, was cancelled."""
 
 
 def tell(observe: Observer | None, observation: Observation) -> None:
     """Call the hook; its errors are logged, since the message is more important."""
     if observe is None:
         return
-    with suppress(Exception):
-        try:
-            observe(observation)
-        except Exception:
-            _log.exception("An observe= hook failed.")
-            raise
+    try:
+        observe(observation)
+    except Exception:
+        _log.exception("An observe= hook failed.")
 
 
 async def _uncancelled(waiting: Awaitable[Any]) -> None:

@@ -41,6 +41,8 @@ OWN_HEADERS: Final = frozenset(
 """What a replay leaves out, so that the message begins anew."""
 
 _REMEMBERED: Final = 20
+_LONGEST_NAME: Final = 200
+_LONGEST: Final = 20_000  # of a header that somebody else may have written
 
 
 class Reason(StrEnum):
@@ -85,7 +87,7 @@ class History:
 
     def after(self, error: BaseException, *, tries: int, now: datetime) -> Self:
         """With one more round, in which *error* was the last of *tries* failures."""
-        failure = Failure(self.rounds, now, error_name(error), digest_of(error))
+        failure = Failure(self.rounds + 1, now, error_name(error), digest_of(error))
         return replace(
             self,
             rounds=self.rounds + 1,
@@ -131,7 +133,9 @@ def error_name(error: BaseException) -> str:
     """The class of *error*, by which it is imported."""
     cls = type(error)
     name = cls.__qualname__
-    return name if cls.__module__ == "builtins" else f"{cls.__module__}.{name}"
+    if cls.__module__ != "builtins":
+        name = f"{cls.__module__}.{name}"
+    return name[:_LONGEST_NAME]
 
 
 def digest_of(error: BaseException) -> str:
@@ -139,9 +143,10 @@ def digest_of(error: BaseException) -> str:
 
     Files by their name alone, so that it is the same on every machine.
     """
+    # Not extract_tb, which reads the files.
     frames = (
-        f"{PurePath(frame.filename).name}:{frame.name}:{frame.lineno}"
-        for frame in traceback.extract_tb(error.__traceback__)
+        f"{PurePath(frame.f_code.co_filename).name}:{frame.f_code.co_name}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
     )
     return sha256("\n".join((error_name(error), *frames)).encode()).hexdigest()[:16]
 
@@ -151,17 +156,17 @@ def _count(value: object) -> int:
 
 
 def _failures(text: object) -> tuple[Failure, ...]:
-    if not isinstance(text, str):
+    if not isinstance(text, str) or len(text) > _LONGEST:
         return ()
     try:
         return tuple(
             Failure(
                 int(item["round"]),
                 datetime.fromisoformat(item["at"]),
-                str(item["error"]),
-                str(item["digest"]),
+                str(item["error"])[:_LONGEST_NAME],
+                str(item["digest"])[:16],
             )
             for item in json.loads(text)
         )[-_REMEMBERED:]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return ()

@@ -81,7 +81,7 @@ class InMemoryBus:
         self._sleep = sleep
         self._loop: asyncio.AbstractEventLoop | None = None
         self._consumers: list[tuple[Consumer, Consumption]] = []
-        self._stopping: asyncio.Task[None] | None = None
+        self._stopped: asyncio.Event | None = None  # while it is being stopped
 
     async def publish(self, event: BaseEvent[Any]) -> None:
         """See `EventBus.publish`."""
@@ -140,6 +140,8 @@ class InMemoryBus:
         """See `EventBus.start`. Does nothing when it is started."""
         if self._loop is not None:
             self._check_loop()
+            if self._stopped is not None:
+                raise RuntimeError("The bus is being stopped.")
             return
         self.broker.open()
         try:
@@ -174,17 +176,26 @@ class InMemoryBus:
         if self._loop is None:
             return
         self._check_loop()
-        consumers, self._consumers = self._consumers, []
-        for consumer, _ in consumers:
+        me = asyncio.current_task()
+        if any(consumption.runs(me) for _, consumption in self._consumers):
+            raise RuntimeError("A handler can't stop its bus, which waits for it.")
+        if self._stopped is not None:
+            await self._stopped.wait()
+            return
+        self._stopped = asyncio.Event()
+        for consumer, _ in self._consumers:
             self.broker.pause(consumer)
         try:
-            stopping = [each.stop(timeout=timeout) for _, each in consumers]
+            stopping = (each.stop(timeout=timeout) for _, each in self._consumers)
             await asyncio.gather(*stopping)
         finally:
-            for consumer, _ in consumers:
+            for consumer, _ in self._consumers:
                 self.broker.detach(consumer)
+            self._consumers.clear()
             self.broker.close()
             self._loop = None
+            self._stopped.set()
+            self._stopped = None
 
     async def check(self) -> None:
         """See `EventBus.check`."""

@@ -206,4 +206,4 @@ def read_event(
 
 
 def _may_be_cloudevent(headers: Mapping[str, Any]) -> bool:
-    return any(name[:2] in ("cl", "ce", "Cl", "CL", "CE", "Ce") for name in headers)
+    return any(name[:2].lower() in ("cl", "ce") for name in headers)

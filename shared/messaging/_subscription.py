@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 from shared.events import BaseEvent, EventRegistry
@@ -21,6 +22,10 @@ Handler: TypeAlias = "Callable[[E], Awaitable[object]]"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
 _LONGEST_NAME: Final = 100  # AMQP has 255 bytes for the name of a queue
 _MOST_AT_ONCE: Final = 1000
+
+# Other queues are named so: see shared.messaging._topology.
+_OF_QUEUES: Final = frozenset(("dead", "retry"))
+_RESERVED: Final = frozenset(("creativeflow.queues", "creativeflow.unrouted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ class Subscriptions:
         name = _own_name(handler) if name is None else name
         check_name("name", name)
         consumer = f"{self.service_name}.{name}"
+        if consumer in _RESERVED:
+            raise SubscriptionError(f"{consumer} is a queue of another kind.")
         known = self._by_consumer.get(consumer)
         if known is not None:
             raise SubscriptionError(
@@ -103,7 +110,7 @@ class Subscriptions:
         self._by_consumer[consumer] = subscription
         return subscription
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Subscription]:
         return iter(self._by_consumer.values())
 
     def __len__(self) -> int:
@@ -112,7 +119,9 @@ class Subscriptions:
     def _classes(
         self, event_types: type[E] | Iterable[type[E]]
     ) -> tuple[type[BaseEvent[Any]], ...]:
-        given = [event_types] if isinstance(event_types, type | str) else [*event_types]
+        wanted: Any = event_types
+        single = isinstance(wanted, str) or not isinstance(wanted, Iterable)
+        given = [wanted] if single else [*wanted]
         for cls in given:
             if not _is_event(cls):
                 raise SubscriptionError(
@@ -139,6 +148,11 @@ def check_name(what: str, name: str) -> None:
         raise SubscriptionError(
             f"{what} must be at most {_LONGEST_NAME} letters, digits, '-', '_' and "
             f"single dots (got {name!r})."
+        )
+    if not _OF_QUEUES.isdisjoint(name.split(".")):
+        raise SubscriptionError(
+            f"{what} must not have a part that is 'dead' or 'retry', which other "
+            f"queues are named with (got {name!r})."
         )
 
 
@@ -168,7 +182,7 @@ def _is_async(handler: object) -> bool:
 
 
 def _unpartial(handler: Any) -> Any:
-    while hasattr(handler, "func") and hasattr(handler, "keywords"):
+    while isinstance(handler, partial):
         handler = handler.func
     return handler
 

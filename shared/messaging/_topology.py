@@ -97,7 +97,8 @@ def topology_of(subscriptions: Iterable[Subscription]) -> Topology:
         queues.append(_main(subscription))
         # An ordered handler holds an event instead.
         delays = () if subscription.ordered else subscription.policy.delays
-        queues += [_returning(consumer, delay) for delay in sorted(set(delays))]
+        milliseconds = {round(delay * 1000) for delay in delays}
+        queues += [_returning(consumer, each / 1000) for each in sorted(milliseconds)]
         bindings += [
             Binding(EVENTS, consumer, key) for key in subscription.routing_keys
         ]

@@ -9,7 +9,7 @@
 
 They write to disk as in production (fsync is on), listen on 127.0.0.1 only, and keep
 their data in a temporary folder. However the test ends, by SIGKILL too, its servers are
-killed and the folder is removed.
+killed and the folder is removed, at the latest by the next run.
 
 Where the programs are not installed the test is skipped, and where ``CI`` is set it
 fails, as in ``shared.testing.servers``. Methods block, for seconds in the case of
@@ -26,6 +26,7 @@ To kill sooner, stop in order and start once after declaring.
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import os
 import pwd
@@ -55,6 +56,7 @@ from shared.testing.servers import _in_ci
 __all__ = ["PrivatePostgreSQL", "PrivateRabbitMQ", "ServerProcessError"]
 
 _HOST: Final = "127.0.0.1"
+_PREFIX: Final = "creativeflow-server-"
 # Below the ports that Linux and macOS give to clients: one that keeps trying to reach a
 # killed server from the server's own port would connect to itself, and keep it.
 _PORTS: Final = range(20_000, 30_000)
@@ -99,10 +101,7 @@ class _PrivateServer(ABC):
     def __enter__(self) -> Self:
         """Prepare the data and start. Skips the test where the programs are missing."""
         programs = self._find()
-        self._folder = Path(
-            tempfile.mkdtemp(prefix="creativeflow-server-", dir=_open_folder())
-        )
-        self._folder.chmod(0o755)  # of servers that run as somebody else
+        self._folder, self._lock = _owned_folder()
         self._log = self._folder / "output.log"
         # -I and -S: it is to run whatever is installed, and quickly.
         self._keeper = subprocess.Popen(  # noqa: S603 - our own program
@@ -266,6 +265,8 @@ class _PrivateServer(ABC):
             assert keeper is not None  # noqa: S101 - Popen was asked for a pipe
             keeper.close()
             self._keeper.wait()  # for the folder to be gone
+            shutil.rmtree(self._folder, ignore_errors=True)  # it may be killed itself
+            os.close(self._lock)
 
 
 class PrivatePostgreSQL(_PrivateServer):
@@ -543,6 +544,42 @@ def _free_ports(count: int) -> list[int]:
             if port not in ports:
                 ports.append(port)
     return ports
+
+
+def _owned_folder() -> tuple[Path, int]:
+    """Return a new folder, and a lock on it that ends with this process.
+
+    What is not locked is left from a run that was killed together with its keeper, as
+    Bazel does, and is removed.
+    """
+    parent = _open_folder()
+    for left in Path(parent).glob(f"{_PREFIX}*"):
+        lock = _lock(left)
+        if lock is not None:
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(lock)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        lock = _lock(folder)
+        if lock is not None:  # else another run took it for a leftover
+            folder.chmod(0o755)  # for servers that run as somebody else
+            return folder, lock
+
+
+def _lock(folder: Path) -> int | None:
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    if not folder.exists():
+        os.close(lock)
+        return None
+    return lock
 
 
 def _open_folder() -> str:

@@ -310,6 +310,20 @@ def test_a_test_killed_amid_a_start_leaves_nothing(
     wait_until(lambda: not working_here() and not any(scratch.iterdir()))
 
 
+def test_the_next_run_removes_what_a_killed_keeper_left(
+    scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And leaves alone what another run is using."""
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    with PrivatePostgreSQL() as server:
+        used = server._folder
+        left = scratch / f"{server_processes._PREFIX}left"
+        (left / "data").mkdir(parents=True)
+        with PrivatePostgreSQL() as other:
+            found = set(scratch.iterdir())
+            assert found == {used, other._folder}
+
+
 @each
 @pytest.mark.parametrize(
     ("ci", "outcome", "more"),

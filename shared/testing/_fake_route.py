@@ -94,13 +94,18 @@ class Exchange:
         """Send it whole."""
         reply = as_reply(answer, self.request)
         body = reply.content()
-        self.head(reply, length=len(body))
-        if self.request.method != "HEAD":
-            self.writer.write(body)
+        sent = b"" if self.request.method == "HEAD" else body
+        self.begin(reply, length=len(body), body=sent)
         await self.writer.drain()
 
-    def head(self, reply: FakeReply, *, length: int | None) -> None:
-        """Send status and headers; without a *length* the body comes in chunks."""
+    def begin(self, reply: FakeReply, *, length: int | None, body: bytes = b"") -> None:
+        """Send status and headers, and *body* or the beginning of it.
+
+        Args:
+            reply: Whose status and headers.
+            length: That the body has; None for a body in chunks.
+            body: What is sent at once.
+        """
         fields = reply.fields()
         if (correlation_id := self.request.correlation_id) is not None:
             fields.setdefault("X-Correlation-ID", correlation_id)
@@ -114,7 +119,8 @@ class Exchange:
             phrase = "Unknown"
         lines = [f"HTTP/1.1 {reply.status} {phrase}"]
         lines += [f"{name}: {value}" for name, value in fields.items()]
-        self.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        self.writer.write(head + body)
 
     def reset(self) -> None:
         """End the connection with a RST, as the kernel does for a killed process."""
@@ -260,8 +266,8 @@ class Route:
         """Promise all of *body*, send half of it, and close the connection."""
 
         async def behave(exchange: Exchange) -> bool:
-            exchange.head(_json_head(), length=len(body))
-            exchange.writer.write(body[: len(body) // 2])
+            half = body[: len(body) // 2]
+            exchange.begin(_json_head(), length=len(body), body=half)
             await exchange.writer.drain()
             return False
 
@@ -277,7 +283,7 @@ class Route:
         """Send *body* a byte at a time, with so many seconds before each."""
 
         async def behave(exchange: Exchange) -> bool:
-            exchange.head(_json_head(), length=len(body))
+            exchange.begin(_json_head(), length=len(body))
             for byte in body:
                 await exchange.writer.drain()
                 await asyncio.sleep(seconds)
@@ -299,7 +305,7 @@ class Route:
         """
 
         async def behave(exchange: Exchange) -> bool:
-            exchange.head(_json_head(), length=declared)
+            exchange.begin(_json_head(), length=declared)
             sent = 0
             while declared is None or sent < declared:
                 size = _CHUNK if declared is None else min(_CHUNK, declared - sent)

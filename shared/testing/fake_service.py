@@ -211,6 +211,19 @@ class FakeService:
             ):
                 raise AssertionError(self._told(f"{count} requests or more", "any"))
 
+    def wait_until_idle(self, *, timeout: float = 30.0) -> None:
+        """Block until no connection is open: callers have closed theirs.
+
+        Raises:
+            AssertionError: One still is, after *timeout* seconds.
+        """
+        with self._condition:
+            if not self._condition.wait_for(lambda: not self._connections, timeout):
+                raise AssertionError(
+                    f"{len(self._connections)} connections to the fake service are "
+                    "still open."
+                )
+
     # What should have been asked
 
     def assert_requested(
@@ -321,6 +334,7 @@ class FakeService:
             writer.close()
             with self._condition:
                 del self._connections[task]
+                self._condition.notify_all()
 
     async def _exchange(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

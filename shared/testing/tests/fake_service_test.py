@@ -6,11 +6,11 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx2
 import pytest
@@ -50,12 +50,19 @@ def get(fake: FakeService, path: str) -> httpx2.Response:
     return CLIENT.get(f"{fake.url}{path}")
 
 
+def connect(fake: FakeService) -> socket.socket:
+    """Connect, without HTTP."""
+    port = urlsplit(fake.url).port
+    assert port is not None
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
 def raw(fake: FakeService, data: bytes) -> bytes:
     """Send bytes, and return what comes until the server ends the connection."""
-    host, _, port = fake.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with connect(fake) as connection:
         connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # it was quicker
+            connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
@@ -233,16 +240,21 @@ def test_hanging_ends_when_the_caller_gives_up(fake: FakeService) -> None:
     with pytest.raises(httpx2.ReadTimeout):
         CLIENT.get(f"{fake.url}/x", timeout=0.1)
 
-    settled(fake)
+    fake.wait_until_idle()
+    assert fake.open_connections == 0
     assert len(fake.requests) == 1
 
 
-def settled(fake: FakeService) -> None:
-    """Wait until no connection is open."""
-    until = time.monotonic() + 30
-    while fake.open_connections and time.monotonic() < until:
-        time.sleep(0.005)
-    assert fake.open_connections == 0
+def test_a_connection_that_stays(fake: FakeService) -> None:
+    """Is told, not waited for without end."""
+    fake.on("GET", "/x").reply(json=1)
+    with httpx2.Client() as client:
+        client.get(f"{fake.url}/x")
+
+        with pytest.raises(AssertionError, match=r"1 connections .* still open"):
+            fake.wait_until_idle(timeout=0.01)
+
+    fake.wait_until_idle()
 
 
 def test_a_reset_is_one(fake: FakeService) -> None:
@@ -300,7 +312,7 @@ def test_an_endless_body(fake: FakeService, declared: int | None) -> None:
                 break
         assert get(fake, "/quick").json() == 1
 
-    settled(fake)
+    fake.wait_until_idle()
 
 
 def test_a_body_of_a_declared_length_ends(fake: FakeService) -> None:
@@ -346,10 +358,11 @@ def test_a_service_that_goes_down_and_up(fake: FakeService) -> None:
 def test_connections_that_a_restart_cuts(fake: FakeService) -> None:
     """A client that kept one finds out when it uses it."""
     fake.on("GET", "/x").reply(json=1)
-    with socket.create_connection(("127.0.0.1", int(fake.url[-5:]))) as connection:
-        connection.settimeout(30)
+    with connect(fake) as connection:
         connection.sendall(b"GET /x HTTP/1.1\r\n\r\n")
-        assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK")
+        received = b""
+        while not received.endswith(b"\r\n\r\n1"):
+            received += connection.recv(4096)
         fake.cut_connections()
         assert connection.recv(4096) == b""
 
@@ -518,8 +531,7 @@ def test_leaving_waits_for_nobody() -> None:
         fake.on("GET", "/delay").delay(1000)
 
         def ask(path: str) -> None:
-            port = int(fake.url[-5:].strip(":"))
-            with socket.create_connection(("127.0.0.1", port)) as connection:
+            with connect(fake) as connection:
                 connection.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
                 try:
                     ends.append(b"".join(iter(lambda: connection.recv(4096), b"")))
@@ -564,7 +576,7 @@ def test_a_request_that_breaks_off(fake: FakeService) -> None:
     raw(fake, b"GET /x HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc")
     raw(fake, b"GET /x HT")
 
-    settled(fake)
+    fake.wait_until_idle()
     assert fake.requests == []
 
 

@@ -1,0 +1,212 @@
+"""A message as the command line sees it: what is shown, what is sent again.
+
+Private: used by ``shared.messaging.cli`` only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiormq.abc import DeliveredMessage
+from pamqp.commands import Basic
+
+from shared.events import EventFormatError, UnknownEvent
+from shared.messaging._history import (
+    ATTEMPTS,
+    CONSUMER,
+    DIED_AT,
+    DIGEST,
+    ERROR,
+    OWN_HEADERS,
+    REASON,
+)
+from shared.messaging._message import CORRELATION_ID, JSON, IncomingMessage, read_event
+from shared.messaging._rabbit_frames import Packet, Properties
+
+REPLAYED_AT: Final = "x-replayed-at"
+
+# RabbitMQ's own notes on where a message was. Sent again they would count as if it had
+# been there since: https://www.rabbitmq.com/docs/dlx#effects
+_BROKER_NOTES: Final = (
+    "x-death",
+    "x-first-death-",
+    "x-last-death-",
+    "x-delivery-count",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that lies in a queue, in hand for the moment."""
+
+    tag: int
+    exchange: str
+    routing_key: str
+    properties: Basic.Properties
+    headers: Mapping[str, Any]
+    body: bytes
+
+    @classmethod
+    def of(cls, got: DeliveredMessage) -> Message:
+        """Take what a broker gave."""
+        properties = got.header.properties
+        return cls(
+            got.delivery_tag or 0,
+            got.exchange or "",
+            got.routing_key or "",
+            properties,
+            properties.headers or {},
+            got.body,
+        )
+
+    @property
+    def event_type(self) -> str | None:
+        """The type, which is also the routing key that it was published with."""
+        kind = self.properties.message_type
+        if kind:
+            return kind
+        for death in _deaths(self.headers):
+            keys = death.get("routing-keys")
+            if isinstance(keys, list) and keys and death.get("exchange"):
+                return _text(keys[0])
+        return self.routing_key if self.exchange else None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is a dead letter."""
+        reason = self.headers.get(REASON, self.headers.get("x-first-death-reason"))
+        return _text(reason)
+
+    @property
+    def died_at(self) -> datetime | None:
+        """When it became a dead letter."""
+        text = self.headers.get(DIED_AT)
+        if isinstance(text, str):
+            try:
+                moment = datetime.fromisoformat(text)
+            except ValueError:
+                return None
+            return moment if moment.tzinfo else None
+        for death in _deaths(self.headers):
+            if isinstance(death.get("time"), datetime):
+                return _aware(death["time"])
+        return None
+
+    @property
+    def moment(self) -> datetime | None:
+        """When it died or, if it did not, was published."""
+        return self.died_at or _aware(self.properties.timestamp)
+
+    def facts(self) -> dict[str, str | None]:
+        """What filters ask for."""
+        correlation = self.headers.get(CORRELATION_ID, self.properties.correlation_id)
+        return {
+            "id": _text(self.properties.message_id),
+            "type": self.event_type,
+            "reason": self.reason,
+            "error": _text(self.headers.get(ERROR)),
+            "digest": _text(self.headers.get(DIGEST)),
+            "correlation": _text(correlation),
+        }
+
+    def told(self) -> dict[str, Any]:
+        """What is shown without its body."""
+        facts = self.facts()
+        attempts = self.headers.get(ATTEMPTS)
+        died_at, published = self.died_at, _aware(self.properties.timestamp)
+        return {
+            "id": facts["id"],
+            "type": facts["type"],
+            "consumer": _text(self.headers.get(CONSUMER)),
+            "attempts": attempts if isinstance(attempts, int) else None,
+            "reason": facts["reason"],
+            "error": facts["error"],
+            "digest": facts["digest"],
+            "died_at": None if died_at is None else died_at.isoformat(),
+            "published_at": None if published is None else published.isoformat(),
+            "replayed_at": _text(self.headers.get(REPLAYED_AT)),
+            "correlation_id": facts["correlation"],
+            "bytes": len(self.body),
+        }
+
+    def shown_body(self) -> str | None:
+        """The event with its secrets masked; None if nobody here knows its secrets."""
+        # Here, since its types take their time and are not everybody's.
+        from shared.events import PLATFORM_EVENTS
+
+        incoming = IncomingMessage(
+            self.body, self.properties.content_type or JSON, self.headers
+        )
+        try:
+            event = read_event(incoming, PLATFORM_EVENTS)
+        except EventFormatError:
+            return None
+        if isinstance(event, UnknownEvent):
+            return None
+        # Not mode="json", which is the one that reveals.
+        return json.dumps(event.model_dump(), default=str, ensure_ascii=False)
+
+    def raw_body(self) -> str:
+        """The body as it is, as far as it is text."""
+        return self.body.decode(errors="backslashreplace")
+
+    def again(self, exchange: str, routing_key: str, now: datetime) -> Packet:
+        """The same message without its past, to be published.
+
+        Neither its expiration goes along, which would drop it, nor its user, whom the
+        broker would take for a lie.
+
+        Raises:
+            ValueError: It can't be written.
+        """
+        headers = {
+            name: value
+            for name, value in self.headers.items()
+            if name not in OWN_HEADERS and not name.startswith(_BROKER_NOTES)
+        }
+        headers[REPLAYED_AT] = now.isoformat()
+        own = self.properties
+        properties = Properties(
+            content_type=own.content_type,
+            content_encoding=own.content_encoding,
+            headers=headers,
+            priority=own.priority,
+            correlation_id=own.correlation_id,
+            reply_to=own.reply_to,
+            message_id=own.message_id,
+            timestamp=_aware(own.timestamp),
+            type=own.message_type,
+            app_id=own.app_id,
+        )
+        return Packet.of(exchange, routing_key, properties, self.body)
+
+
+def printable(text: str) -> str:
+    """*text* without what a terminal would obey."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def _deaths(headers: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    deaths = headers.get("x-death")
+    if not isinstance(deaths, list):
+        return []
+    # The latest comes first, and the first one knows how it was published.
+    return [death for death in reversed(deaths) if isinstance(death, Mapping)]
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bytes | bytearray):
+        return value.decode(errors="backslashreplace")
+    return None if value is None or value == "" else str(value)
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    if value is None:
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

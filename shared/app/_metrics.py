@@ -149,6 +149,9 @@ class Metrics:
         self._durations = self.histogram("http_server_request_duration_seconds")
         # Finding a child among the labels costs more than the observation.
         self._observers: dict[tuple[str, str, int], Callable[[float], None]] = {}
+        self._call_observers: dict[
+            tuple[str, str, int | None, str | None], Callable[[float], None]
+        ] = {}
         self._decisions = self.counter("rate_limit_decisions_total")
         self._breakers: set[str] = set()
         self.gauge("target_info").labels(service_name, version, environment).set(1)
@@ -208,6 +211,37 @@ class Metrics:
                 key = (method, route, status)
             observe = self._durations.labels(*key).observe
             self._observers[key] = observe
+        observe(seconds)
+
+    def observe_call(
+        self,
+        peer: str,
+        method: str,
+        status: int | None,
+        error: str | None,
+        seconds: float,
+    ) -> None:
+        """Count a call to another service.
+
+        Args:
+            peer: The name of that service; such names are few.
+            method: Of HTTP.
+            status: Of the answer, if one came.
+            error: The class of what the caller gets instead of the answer.
+            seconds: What it took, with its retries.
+        """
+        key = (peer, method, status, error)
+        observe = self._call_observers.get(key)
+        if observe is None:
+            if method not in _METHODS:
+                method = "_OTHER"
+                key = (peer, method, status, error)
+            observe = (
+                self.histogram("http_client_request_duration_seconds")
+                .labels(peer, method, "" if status is None else status, error or "")
+                .observe
+            )
+            self._call_observers[key] = observe
         observe(seconds)
 
     def observe_breaker(self, breaker: CircuitBreaker) -> None:

@@ -12,6 +12,7 @@ import os
 import platform
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
@@ -20,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.app._application import Layer, ServiceApp
-from shared.app._auth import keys_from, policy_from
+from shared.app._auth import ending, keys_from, policy_from
 from shared.app._docs import docs_page
 from shared.app._endpoints import Endpoints, Handler
 from shared.app._gateway import HSTS, SECURITY_HEADERS, Cors, Gateway
@@ -39,7 +40,7 @@ from shared.auth.dependencies import (
     configure_auth,
     ensure_auth_configured,
 )
-from shared.auth.jwks import Fetch
+from shared.auth.jwks import Fetch, JWKSClient
 from shared.config import ServiceConfig
 from shared.errors import AuthenticationException, BaseAPIException
 from shared.errors.handlers import register_exception_handlers
@@ -226,10 +227,10 @@ def create_service(
         title: In the API's documentation; else the name in words.
         version: Else the settings'.
         description: In the API's documentation.
-        keys: Check tokens; else those of the settings: ``SECRET_KEY``, or ``JWKS_URL``
-            with *jwks_fetch*.
+        keys: Check tokens; else those of the settings: ``SECRET_KEY``, or what
+            ``JWKS_URL`` publishes.
         policy: What else a token must be; else issuer and audience of the settings.
-        jwks_fetch: Gets a URL; ``httpx.AsyncClient().get`` fits.
+        jwks_fetch: Gets that URL; else `shared.http_client` does.
         lifespan: A further context, inside of all resources.
         ensure: Called with the application when it starts, before anything opens. A
             ``RuntimeError`` stops the start with its text, as it does for routes that
@@ -240,8 +241,7 @@ def create_service(
         build: For ``/info``; else the environment's ``BUILD_SHA``.
 
     Raises:
-        ValueError: *config* is another service's, the keys would have to be fetched
-            and nothing does, or *metrics_token* is too short.
+        ValueError: *config* is another service's, or *metrics_token* is too short.
     """
     if service_name != config.service_name:
         raise ValueError(
@@ -253,8 +253,10 @@ def create_service(
     if logging:
         configure_logging(service_name, config.log_level, encoder=log_encoder)
     version = version or config.service_version
+    fetched: JWKSClient | None = None
     if keys is None:
         keys = keys_from(config, jwks_fetch)
+        fetched = keys if isinstance(keys, JWKSClient) else None
     policy = policy or policy_from(config)
 
     health = Health(service_name, version)
@@ -287,6 +289,8 @@ def create_service(
         keys=keys,
         policy=policy,
     )
+    if fetched is not None:
+        service.add_resource("keys of JWKS_URL", partial(ending, fetched))
     gateways: list[Gateway] = []
     app.layers += _layers(app, config, metrics, gateways)
     metrics.gauge("service_ready").set_function(lambda: float(service.ready))

@@ -90,13 +90,18 @@ class Consumer:
         self._settler = _Settler(subscription, publisher, self._redeclare)
         self._prefetch = prefetch or _prefetch(subscription)
         self._session: _Session | None = None
-        self._old: set[asyncio.Task[None]] = set()
+        self._old: dict[asyncio.Task[None], Consumption] = {}
         self._backoff = Backoff()
 
     @property
     def consuming(self) -> bool:
         """Whether the broker gives it messages."""
         return self._session is not None and not self._session.channel.ended.done()
+
+    def runs(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether *task* is that of a handler."""
+        current = [] if self._session is None else [self._session.consumption]
+        return any(each.runs(task) for each in (*current, *self._old.values()))
 
     async def run(self) -> None:
         """Consume, and again whenever that ends, until cancelled."""
@@ -112,11 +117,16 @@ class Consumer:
             await asyncio.sleep(self._backoff.delay())
             await self._end_old()
 
-    async def stop(self, *, timeout: float) -> None:  # noqa: ASYNC109
-        """Take no more, let handlers end, and give back what is not settled."""
+    def begin_stop(self, *, timeout: float) -> None:
+        """Begin no more from now on, and give handlers *timeout* seconds to end."""
+        if self._session is not None:
+            self._session.begin_stop(timeout)
+
+    async def stop(self) -> None:
+        """After `begin_stop`: wait for handlers, and give back what is not settled."""
         session, self._session = self._session, None
         if session is not None:
-            await session.finish(timeout)
+            await session.finish()
         for task in self._old:
             task.cancel()
         await asyncio.gather(*self._old, return_exceptions=True)
@@ -154,8 +164,8 @@ class Consumer:
             await session.consumption.stop(timeout=longest)
 
         task = asyncio.get_running_loop().create_task(retire())
-        self._old.add(task)
-        task.add_done_callback(self._old.discard)
+        self._old[task] = session.consumption
+        task.add_done_callback(self._old.pop)
 
     async def _end_old(self) -> None:
         """Wait for handlers of lost channels, where more at once would be wrong."""
@@ -181,6 +191,8 @@ class _Session:
         self.channel: FastChannel
         self._settled: list[bytes] = []
         self._tag = ""
+        self._stopping: asyncio.Task[None] | None = None
+        self._holding = False
 
     @classmethod
     async def open(
@@ -200,6 +212,7 @@ class _Session:
             session._tag = reply.consumer_tag or ""
         except BaseException:
             await channel.close()
+            await consumption.stop(timeout=0.0)
             raise
         return session
 
@@ -209,16 +222,29 @@ class _Session:
             asyncio.get_running_loop().call_soon(self._flush)
         self._settled.append(frame(self.channel.number, number))
 
-    async def finish(self, timeout: float) -> None:  # noqa: ASYNC109
+    def begin_stop(self, timeout: float) -> None:
+        """Begin no more from now on."""
+        # RabbitMQ 3.10: an acknowledgement just before the cancellation makes room for
+        # a message that is delivered to nobody then, and comes back behind the others.
+        self._holding = True
+        loop = asyncio.get_running_loop()
+        self._stopping = loop.create_task(self.consumption.stop(timeout=timeout))
+
+    async def finish(self) -> None:
         """Take no more, let handlers end, and close."""
         with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
             async with asyncio.timeout(_CANCEL_SECONDS):
                 await self.channel.rpc.basic_cancel(self._tag)
-        await self.consumption.stop(timeout=timeout)
+        self._holding = False
+        self._flush()
+        if self._stopping is not None:
+            await self._stopping
         self._flush()
         await self.channel.close()
 
     def _flush(self) -> None:
+        if self._holding:
+            return
         if self._settled and not self.channel.ended.done():
             self.channel.send(b"".join(self._settled))
         self._settled.clear()

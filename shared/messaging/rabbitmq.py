@@ -29,6 +29,7 @@ from shared.events import MAX_EVENT_BYTES, BaseEvent, EventRegistry
 from shared.messaging._bus import EventBus, Observation, Observer, Outcome
 from shared.messaging._consumption import Consumption, Settler, tell
 from shared.messaging._errors import (
+    BrokerUnavailableException,
     EventTooLargeError,
     TopologyError,
 )
@@ -57,6 +58,9 @@ __all__ = ["RabbitMQBus"]
 _log = logging.getLogger("shared.messaging")
 
 _FLUSH_SECONDS: Final = 5.0
+# Of a message, unless RabbitMQ 4 is told otherwise (max_message_size). A larger one
+# would end the channel, with all that is on its way there.
+_LARGEST: Final = 16 * 1024 * 1024
 
 
 class RabbitMQBus:
@@ -74,7 +78,7 @@ class RabbitMQBus:
         registry: The events that it reads; those of the platform, unless told.
         writer: Writes them.
         observe: Told of each outcome; see `Observation`.
-        max_bytes: How large an event may be that is published or read.
+        max_bytes: How large an event may be that is read.
         prefetch: How many messages of a subscription are in hand at most, in each
             process; else twice its concurrency, or ten times if it is ordered.
         publish_timeout: Seconds that a publisher waits for the broker.
@@ -179,29 +183,38 @@ class RabbitMQBus:
 
     async def start(self) -> None:
         """See `EventBus.start`. Does nothing when it is started."""
-        if self._stopping is not None:
-            await asyncio.shield(self._stopping)
         if self._running is not None:
+            self._started()
+            if self._stopping is not None:
+                raise RuntimeError("The bus is being stopped.")
             return
         self._running = running = _Running(self)
         try:
             await running.start()
         except BaseException:
             self._running = None
-            await running.stop(timeout=0.0)
+            running.begin_stop(timeout=0.0)
+            await running.stop()
             raise
 
     async def stop(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109
         """See `EventBus.stop`. Does nothing when it is stopped."""
+        if self._running is None:
+            return
+        running = self._started()
+        me = asyncio.current_task()
+        if any(consumer.runs(me) for consumer in running.consumers):
+            raise RuntimeError("A handler can't stop its bus, which waits for it.")
         if self._stopping is None:
-            if self._running is None:
-                return
+            running.begin_stop(timeout=timeout)
             # As a task: who is cancelled while he waits leaves nothing open.
-            self._stopping = asyncio.create_task(self._stop(self._running, timeout))
+            self._stopping = asyncio.create_task(self._stop(running))
         await asyncio.shield(self._stopping)
 
     async def check(self) -> None:
         """See `EventBus.check`."""
+        if self._running is None:
+            raise BrokerUnavailableException("The bus is not started.")
         self._started().check()
 
     async def unrouted_count(self) -> int:
@@ -261,11 +274,15 @@ class RabbitMQBus:
     def _started(self) -> _Running:
         if self._running is None:
             raise RuntimeError("The bus is not started.")
+        if asyncio.get_running_loop() is not self._running.loop:
+            raise RuntimeError(
+                "The bus belongs to another event loop: use it where it was started."
+            )
         return self._running
 
-    async def _stop(self, running: _Running, timeout: float) -> None:  # noqa: ASYNC109
+    async def _stop(self, running: _Running) -> None:
         try:
-            await running.stop(timeout=timeout)
+            await running.stop()
         finally:
             self._running = self._stopping = None
 
@@ -297,10 +314,10 @@ class RabbitMQBus:
         return results
 
     def _packet(self, message: OutgoingMessage) -> Packet:
-        if len(message.body) > self._max_bytes:
+        if len(message.body) > _LARGEST:
             raise EventTooLargeError(
                 f"{message.event_type} {message.event_id} has {len(message.body)} "
-                f"bytes; an event may have {self._max_bytes}."
+                f"bytes; RabbitMQ takes {_LARGEST}."
             )
         properties = Properties(
             content_type=message.content_type,
@@ -334,12 +351,13 @@ class _Running:
 
     def __init__(self, bus: RabbitMQBus) -> None:
         self._bus = bus
+        self.loop = asyncio.get_running_loop()
         self._topology = topology_of(bus._subscriptions)
         self._declarer = Declarer(bus._service_name, self._topology, now=bus._now)
         self._declaring = asyncio.Lock()
         self._starting = True
         self._refused: asyncio.Future[TopologyError]
-        self._refused = asyncio.get_running_loop().create_future()
+        self._refused = self.loop.create_future()
         self.publisher = Publisher(
             timeout=bus._publish_timeout, why_not=lambda: self.publishing.error
         )
@@ -394,13 +412,18 @@ class _Running:
                 name = consumer.subscription.consumer
                 raise unavailable(f"{name} does not consume.", cause)
 
-    async def stop(self, *, timeout: float) -> None:  # noqa: ASYNC109
-        """Take no more, finish, close."""
+    def begin_stop(self, *, timeout: float) -> None:
+        """Begin no more from now on."""
+        for supervisor in self._supervisors:
+            supervisor.cancel()
+        for consumer in self.consumers:
+            consumer.begin_stop(timeout=timeout)
+
+    async def stop(self) -> None:
+        """After `begin_stop`: finish and close."""
         await _cancelled(self._supervisors)
-        await asyncio.gather(
-            *(consumer.stop(timeout=timeout) for consumer in self.consumers)
-        )
-        await self.publisher.finish(timeout=_FLUSH_SECONDS if timeout else 0.0)
+        await asyncio.gather(*(consumer.stop() for consumer in self.consumers))
+        await self.publisher.finish(timeout=_FLUSH_SECONDS)
         self.publisher.close()
         await _cancelled(self._tasks)
 
@@ -426,7 +449,7 @@ class _Running:
             self._supervisors = [self._task(each.run()) for each in self.consumers]
 
     def _task(self, work: Any) -> asyncio.Task[None]:
-        return asyncio.get_running_loop().create_task(work, context=own_context())
+        return self.loop.create_task(work, context=own_context())
 
     def _link(
         self,

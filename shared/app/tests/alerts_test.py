@@ -14,6 +14,7 @@ import promql_parser
 import pytest
 import yaml
 
+from shared import errors, resilience
 from shared.app import METRICS
 
 HERE = Path(__file__).parent
@@ -63,6 +64,7 @@ def test_the_contract_is_covered() -> None:
         "ServiceErrorRateHigh",
         "ServiceLatencyHigh",
         "CircuitBreakerOpen",
+        "ServiceCallsFailing",
         "DatabasePoolExhausted",
         "OutboxLagging",
         "MessagesDeadLettered",
@@ -100,6 +102,21 @@ def test_an_expression_is_promql_about_metrics_of_ours(alert: dict[str, Any]) ->
     for selector in found:
         used = {matcher.name for matcher in selector.matchers.matchers}
         assert used <= labels_of(selector.name)
+
+
+def test_errors_of_calls_are_classes_of_ours() -> None:
+    """A class that was renamed would fire nothing."""
+    (alert,) = (a for a in ALERTS if a["alert"] == "ServiceCallsFailing")
+    matchers = [
+        matcher.value
+        for selector in selectors(promql_parser.parse(alert["expr"]))
+        for matcher in selector.matchers.matchers
+        if matcher.name == "error_type"
+    ]
+    named = {name for value in matchers for name in value.split("|")}
+
+    assert len(named) > 3
+    assert named <= {*errors.__all__, *resilience.__all__}
 
 
 @each_alert

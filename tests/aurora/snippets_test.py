@@ -1,7 +1,4 @@
-"""The Python of the Aurora page, as printed, each snippet in an interpreter of its own.
-
-One is not here: that of ``shared.http_client``, which the kernel does not have yet.
-"""
+"""The Python of the Aurora page as printed, each snippet in its own interpreter."""
 
 from __future__ import annotations
 
@@ -11,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from shared.testing.fake_service import FakeService
 
 # By the page's headings. The names that a snippet takes from its reader stand in GIVEN.
 SNIPPETS = {
@@ -56,6 +55,12 @@ event = create_subject_created_event(
     subject_data={"name": "Math"},
     correlation_id="abc-123"
 )
+""",
+    "http client": """\
+from shared.http_client import ServiceClient
+
+async with ServiceClient("subject-service", "http://localhost:8002") as client:
+    subjects = await client.get("/api/v1/subjects")
 """,
     "logging": """\
 from shared.logging import setup_logging, log_event
@@ -120,7 +125,11 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", [n for n in SNIPPETS if n != "error handling"])
+# These need more than an interpreter; their tests are below.
+APART = {"error handling", "http client"}
+
+
+@pytest.mark.parametrize("name", [n for n in SNIPPETS if n not in APART])
 def test_the_snippet_runs(name: str, tmp_path: Path) -> None:
     """As printed, with warnings as errors, and with nothing in the environment."""
     parts = (GIVEN.get(name, ""), SNIPPETS[name], SHOWN.get(name, ""))
@@ -155,3 +164,26 @@ def test_log_lines_have_the_callers_ids(tmp_path: Path) -> None:
     started, created = done.stdout.splitlines()
     assert '"service":"my-service"' in started.replace('": "', '":"')
     assert all(word in created for word in ("user_created", "correlation-123", "123"))
+
+
+# ``python -m asyncio`` takes ``async with`` outside of a function, and does it so.
+TOP_LEVEL_AWAIT = """\
+import ast, asyncio
+
+code = compile({code!r}, "snippet", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+asyncio.run(eval(code))
+"""
+
+
+def test_another_service_is_called(tmp_path: Path) -> None:
+    """As printed, save that no test can have port 8002 for itself."""
+    with FakeService() as fake:
+        fake.on("GET", "/api/v1/subjects").reply(json=[{"name": "Math"}])
+        snippet = SNIPPETS["http client"].replace("http://localhost:8002", fake.url)
+        code = TOP_LEVEL_AWAIT.format(code=f"{snippet}\nprint(subjects)\n")
+        done = run(code, tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "[{'name': 'Math'}]\n"
+    (request,) = fake.requests
+    assert request.correlation_id

@@ -23,7 +23,7 @@ _log = logging.getLogger("shared.messaging")
 Setup = Callable[[Connection], Awaitable["asyncio.Future[Exception] | None"]]
 
 _CLOSE_SECONDS: Final = 5.0
-_SETUP_SECONDS: Final = 30.0
+SETUP_SECONDS: Final = 30.0
 _HEARTBEAT: Final = 10
 
 # The last wait, the connection and the consumers must fit into 10 seconds.
@@ -95,6 +95,8 @@ class Link:
         self.name = name
         self.error: Exception | None = None
         """Why there is no connection."""
+        self.reached = asyncio.Event()
+        """Set as soon as a broker has answered once."""
         self._url = _with_heartbeat(url, heartbeat)
         self._setup = setup
         self._connect_timeout = connect_timeout
@@ -140,8 +142,9 @@ class Link:
         try:
             async with asyncio.timeout(self._connect_timeout):
                 await connection.connect()
+            self.reached.set()
             closing = connection.closing
-            async with asyncio.timeout(_SETUP_SECONDS):
+            async with asyncio.timeout(SETUP_SECONDS):
                 ended = await self._setup(connection)
             self._backoff.succeeded()
             if self.error is not None:

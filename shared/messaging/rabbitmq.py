@@ -16,7 +16,6 @@ versions of a service overlap, or when one is rolled back, nothing is lost. Call
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -27,11 +26,10 @@ from aiormq.exceptions import AMQPError
 
 from shared.events import MAX_EVENT_BYTES, BaseEvent, EventRegistry
 from shared.messaging._bus import EventBus, Observation, Observer, Outcome
-from shared.messaging._consumption import Consumption, Settler, tell
+from shared.messaging._consumption import tell
 from shared.messaging._errors import (
     BrokerUnavailableException,
     EventTooLargeError,
-    TopologyError,
 )
 from shared.messaging._message import (
     CORRELATION_ID,
@@ -39,11 +37,10 @@ from shared.messaging._message import (
     OutgoingMessage,
 )
 from shared.messaging._policy import FailurePolicy
-from shared.messaging._rabbit_connection import Link, check_url, describe, own_context
-from shared.messaging._rabbit_consumer import Consumer
-from shared.messaging._rabbit_declare import Declarer, message_counts
+from shared.messaging._rabbit_declare import message_counts
 from shared.messaging._rabbit_frames import Packet, Properties
-from shared.messaging._rabbit_publisher import Publisher, unavailable
+from shared.messaging._rabbit_publisher import unavailable
+from shared.messaging._rabbit_running import Running, Settings
 from shared.messaging._subscription import (
     E,
     Handler,
@@ -55,9 +52,6 @@ from shared.messaging._topology import CATALOGUE, EVENTS, UNROUTED, topology_of
 
 __all__ = ["RabbitMQBus"]
 
-_log = logging.getLogger("shared.messaging")
-
-_FLUSH_SECONDS: Final = 5.0
 # Of a message, unless RabbitMQ 4 is told otherwise (max_message_size). A larger one
 # would end the channel, with all that is on its way there.
 _LARGEST: Final = 16 * 1024 * 1024
@@ -116,34 +110,27 @@ class RabbitMQBus:
             from shared.events import PLATFORM_EVENTS
 
             registry = PLATFORM_EVENTS
-        check_url(url)
-        if prefetch is not None and not 1 <= prefetch <= 65535:
-            raise ValueError(f"prefetch must be from 1 to 65535 (got {prefetch}).")
-        for name, value in (
-            ("publish_timeout", publish_timeout),
-            ("connect_timeout", connect_timeout),
-        ):
-            if not 0 < value < float("inf"):
-                raise ValueError(f"{name} must be more than 0 seconds (got {value}).")
         self._subscriptions = Subscriptions(service_name, registry)
-        self._service_name = service_name
-        self._url = url
-        self._registry = registry
         self._writer = writer or MessageWriter()
-        self._observe = observe
-        self._max_bytes = max_bytes
-        self._prefetch = prefetch
-        self._publish_timeout = publish_timeout
-        self._connect_timeout = connect_timeout
-        self._heartbeat = heartbeat
-        self._now = now
-        self._clock = clock
-        self._sleep = sleep
-        self._running: _Running | None = None
+        self._settings = Settings(
+            service_name=service_name,
+            url=url,
+            registry=registry,
+            observe=observe,
+            max_bytes=max_bytes,
+            prefetch=prefetch,
+            publish_timeout=publish_timeout,
+            connect_timeout=connect_timeout,
+            heartbeat=heartbeat,
+            now=now,
+            clock=clock,
+            sleep=sleep,
+        )
+        self._running: Running | None = None
         self._stopping: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"RabbitMQBus({self._service_name!r})"
+        return f"RabbitMQBus({self._settings.service_name!r})"
 
     async def publish(self, event: BaseEvent[Any]) -> None:
         """See `EventBus.publish`."""
@@ -188,7 +175,7 @@ class RabbitMQBus:
             if self._stopping is not None:
                 raise RuntimeError("The bus is being stopped.")
             return
-        self._running = running = _Running(self)
+        self._running = running = Running(self._settings, self._subscriptions)
         try:
             await running.start()
         except BaseException:
@@ -248,7 +235,7 @@ class RabbitMQBus:
             ValueError: This bus subscribes to it.
         """
         check_name("name", name)
-        consumer = f"{self._service_name}.{name}"
+        consumer = f"{self._settings.service_name}.{name}"
         for subscription in self._subscriptions:
             if (
                 subscription.consumer == consumer
@@ -257,7 +244,7 @@ class RabbitMQBus:
                 raise ValueError(f"{consumer} subscribes to {event_type}.")
         connection = self._connection()
         try:
-            async with asyncio.timeout(self._publish_timeout):
+            async with asyncio.timeout(self._settings.publish_timeout):
                 channel = await connection.channel()
                 await channel.queue_unbind(consumer, EVENTS, event_type)
                 await channel.close()
@@ -271,7 +258,7 @@ class RabbitMQBus:
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
 
-    def _started(self) -> _Running:
+    def _started(self) -> Running:
         if self._running is None:
             raise RuntimeError("The bus is not started.")
         if asyncio.get_running_loop() is not self._running.loop:
@@ -280,16 +267,16 @@ class RabbitMQBus:
             )
         return self._running
 
-    async def _stop(self, running: _Running) -> None:
+    async def _stop(self, running: Running) -> None:
         try:
             await running.stop()
         finally:
             self._running = self._stopping = None
 
     async def _publish(
-        self, running: _Running, messages: Sequence[OutgoingMessage]
+        self, running: Running, messages: Sequence[OutgoingMessage]
     ) -> list[Exception | None]:
-        started = self._clock()
+        started = self._settings.clock()
         results: list[Exception | None] = [None] * len(messages)
         packets: list[Packet] = []
         places: list[int] = []
@@ -303,14 +290,14 @@ class RabbitMQBus:
         outcomes = await running.publisher.publish(packets)
         for place, outcome in zip(places, outcomes, strict=True):
             results[place] = outcome
-        if self._observe is not None:
-            seconds = self._clock() - started
+        if self._settings.observe is not None:
+            seconds = self._settings.clock() - started
             for message, result in zip(messages, results, strict=True):
                 if result is None:
                     observation = Observation(
                         Outcome.PUBLISHED, message.event_type, None, seconds
                     )
-                    tell(self._observe, observation)
+                    tell(self._settings.observe, observation)
         return results
 
     def _packet(self, message: OutgoingMessage) -> Packet:
@@ -326,7 +313,7 @@ class RabbitMQBus:
             message_id=str(message.event_id),
             timestamp=message.timestamp,
             type=message.event_type,
-            app_id=self._service_name,
+            app_id=self._settings.service_name,
         )
         return Packet.of(EVENTS, message.event_type, properties, message.body)
 
@@ -340,180 +327,11 @@ class RabbitMQBus:
     async def _counts(self, queues: tuple[str, ...]) -> dict[str, int]:
         connection = self._connection()
         try:
-            async with asyncio.timeout(self._publish_timeout):
+            async with asyncio.timeout(self._settings.publish_timeout):
                 return await message_counts(connection, queues)
         except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
             raise unavailable("The broker did not answer.", error) from error
 
 
-class _Running:
-    """What there is between start and stop."""
-
-    def __init__(self, bus: RabbitMQBus) -> None:
-        self._bus = bus
-        self.loop = asyncio.get_running_loop()
-        self._topology = topology_of(bus._subscriptions)
-        self._declarer = Declarer(bus._service_name, self._topology, now=bus._now)
-        self._declaring = asyncio.Lock()
-        self._starting = True
-        self._refused: asyncio.Future[TopologyError]
-        self._refused = self.loop.create_future()
-        self.publisher = Publisher(
-            timeout=bus._publish_timeout, why_not=lambda: self.publishing.error
-        )
-        self.publishing = self._link("publishing", self._set_up_publishing)
-        self.consuming = self._link("consuming", self._set_up_consuming)
-        self.consumers = [
-            Consumer(
-                subscription,
-                link=self.consuming,
-                publisher=self.publisher,
-                declare=self._declare_for(subscription),
-                consumption=self._consumption,
-                prefetch=bus._prefetch,
-            )
-            for subscription in bus._subscriptions
-        ]
-        self._tasks: list[asyncio.Task[None]] = []
-        self._supervisors: list[asyncio.Task[None]] = []
-
-    async def start(self) -> None:
-        """Connect, declare and consume; what is not possible goes on in background."""
-        self._tasks = [self._task(self.publishing.run())]
-        if self.consumers:
-            self._tasks.append(self._task(self.consuming.run()))
-        try:
-            async with asyncio.timeout(self._bus._connect_timeout):
-                await self._until(self.publishing.connected())
-                self._supervise()
-                for consumer in self.consumers:
-                    await consumer.started.wait()
-        except TimeoutError:
-            _log.warning(
-                "%s starts without RabbitMQ, which is waited for. %s",
-                *(self._bus._service_name, self._why()),
-            )
-        self._starting = False
-        self._supervise()
-
-    def check(self) -> None:
-        """Raise what is wrong."""
-        problems = [consumer.problem for consumer in self.consumers]
-        for problem in (self.publishing.error, *problems):
-            if isinstance(problem, TopologyError):
-                raise TopologyError(str(problem)) from problem
-        if not self.publisher.open:
-            raise unavailable("Events can't be published.", self.publishing.error)
-        if self.publisher.blocked:
-            raise unavailable("The broker takes no messages: it is full.", None)
-        for consumer in self.consumers:
-            if not consumer.consuming:
-                cause = consumer.problem or self.consuming.error
-                name = consumer.subscription.consumer
-                raise unavailable(f"{name} does not consume.", cause)
-
-    def begin_stop(self, *, timeout: float) -> None:
-        """Begin no more from now on."""
-        for supervisor in self._supervisors:
-            supervisor.cancel()
-        for consumer in self.consumers:
-            consumer.begin_stop(timeout=timeout)
-
-    async def stop(self) -> None:
-        """After `begin_stop`: finish and close."""
-        await _cancelled(self._supervisors)
-        await asyncio.gather(*(consumer.stop() for consumer in self.consumers))
-        await self.publisher.finish(timeout=_FLUSH_SECONDS)
-        self.publisher.close()
-        await _cancelled(self._tasks)
-
-    def _why(self) -> str:
-        error = self.publishing.error or self.consuming.error
-        for consumer in self.consumers:
-            error = error or consumer.problem
-        return "No answer yet." if error is None else describe(error)
-
-    async def _until(self, connected: Awaitable[object]) -> None:
-        """Wait for it, or raise what the broker has against our queues."""
-        waiting: asyncio.Future[object] = asyncio.ensure_future(connected)
-        either: set[asyncio.Future[Any]] = {waiting, self._refused}
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-        if self._refused.done():
-            raise self._refused.result()
-
-    def _supervise(self) -> None:
-        if not self._supervisors:
-            self._supervisors = [self._task(each.run()) for each in self.consumers]
-
-    def _task(self, work: Any) -> asyncio.Task[None]:
-        return self.loop.create_task(work, context=own_context())
-
-    def _link(
-        self,
-        what: str,
-        setup: Callable[[Connection], Awaitable[asyncio.Future[Exception] | None]],
-    ) -> Link:
-        bus = self._bus
-        return Link(
-            f"{bus._service_name} {what}",
-            bus._url,
-            setup=setup,
-            connect_timeout=bus._connect_timeout,
-            heartbeat=bus._heartbeat,
-        )
-
-    async def _set_up_publishing(
-        self, connection: Connection
-    ) -> asyncio.Future[Exception]:
-        try:
-            async with self._declaring:
-                await self._declarer.declare(connection, self._topology)
-        except TopologyError as error:
-            if self._starting:
-                if not self._refused.done():
-                    self._refused.set_result(error)
-                raise
-            # The consumer that it is about says so. The others go on, and publishing.
-            async with self._declaring:
-                await self._declarer.declare(connection, topology_of(()))
-        return await self.publisher.attach(connection)
-
-    async def _set_up_consuming(self, _: Connection) -> None:
-        return None
-
-    def _declare_for(
-        self, subscription: Subscription
-    ) -> Callable[[Connection], Awaitable[None]]:
-        topology = topology_of([subscription])
-
-        async def declare(connection: Connection) -> None:
-            async with self._declaring:
-                await self._declarer.declare(connection, topology)
-
-        return declare
-
-    def _consumption(self, subscription: Subscription, settler: Settler) -> Consumption:
-        bus = self._bus
-        return Consumption(
-            subscription,
-            settler,
-            registry=bus._registry,
-            observe=bus._observe,
-            max_bytes=bus._max_bytes,
-            now=bus._now,
-            clock=bus._clock,
-            sleep=bus._sleep,
-        )
-
-
 if TYPE_CHECKING:
     _: EventBus = RabbitMQBus("", "")
-
-
-async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

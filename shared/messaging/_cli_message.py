@@ -25,18 +25,15 @@ from shared.messaging._history import (
     REASON,
 )
 from shared.messaging._message import CORRELATION_ID, JSON, IncomingMessage, read_event
+from shared.messaging._rabbit_consumer import ROUTING_KEY
 from shared.messaging._rabbit_frames import Packet, Properties
 
 REPLAYED_AT: Final = "x-replayed-at"
 
-# RabbitMQ's own notes on where a message was. Sent again they would count as if it had
-# been there since: https://www.rabbitmq.com/docs/dlx#effects
-_BROKER_NOTES: Final = (
-    "x-death",
-    "x-first-death-",
-    "x-last-death-",
-    "x-delivery-count",
-)
+# RabbitMQ's own notes on where a message was, and where else it went. Sent again they
+# would count as if it had been there since: https://www.rabbitmq.com/docs/dlx#effects
+_BROKERS: Final = frozenset(("CC", "BCC", "x-death", "x-delivery-count"))
+_BROKERS_PREFIXES: Final = ("x-first-death-", "x-last-death-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +62,12 @@ class Message:
 
     @property
     def event_type(self) -> str | None:
-        """The type, which is also the routing key that it was published with."""
-        kind = self.properties.message_type
-        if kind:
-            return kind
-        for death in _deaths(self.headers):
-            keys = death.get("routing-keys")
-            if isinstance(keys, list) and keys and death.get("exchange"):
-                return _text(keys[0])
-        return self.routing_key if self.exchange else None
+        """The type: the routing key that it was first published with."""
+        known = _text(self.headers.get(ROUTING_KEY))
+        if known or self.exchange:
+            return known or self.routing_key
+        # It was put into this queue itself, and the key is the name of the queue.
+        return self.properties.message_type or _published_with(self.headers)
 
     @property
     def reason(self) -> str | None:
@@ -91,10 +85,8 @@ class Message:
             except ValueError:
                 return None
             return moment if moment.tzinfo else None
-        for death in _deaths(self.headers):
-            if isinstance(death.get("time"), datetime):
-                return _aware(death["time"])
-        return None
+        time = _first_death(self.headers).get("time")
+        return _aware(time) if isinstance(time, datetime) else None
 
     @property
     def moment(self) -> datetime | None:
@@ -166,8 +158,11 @@ class Message:
         headers = {
             name: value
             for name, value in self.headers.items()
-            if name not in OWN_HEADERS and not name.startswith(_BROKER_NOTES)
+            if name not in OWN_HEADERS | _BROKERS
+            and not name.startswith(_BROKERS_PREFIXES)
         }
+        if exchange:
+            headers.pop(ROUTING_KEY, None)  # it is published with it again
         headers[REPLAYED_AT] = now.isoformat()
         own = self.properties
         properties = Properties(
@@ -192,12 +187,19 @@ def printable(text: str) -> str:
     )
 
 
-def _deaths(headers: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _first_death(headers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """RabbitMQ's note on the first queue that gave it up; the latest come first."""
     deaths = headers.get("x-death")
-    if not isinstance(deaths, list):
-        return []
-    # The latest comes first, and the first one knows how it was published.
-    return [death for death in reversed(deaths) if isinstance(death, Mapping)]
+    found = deaths[-1] if isinstance(deaths, list) and deaths else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _published_with(headers: Mapping[str, Any]) -> str | None:
+    death = _first_death(headers)
+    keys = death.get("routing-keys")
+    if isinstance(keys, list) and keys and death.get("exchange"):
+        return _text(keys[0])
+    return None
 
 
 def _text(value: object) -> str | None:

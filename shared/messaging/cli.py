@@ -251,6 +251,7 @@ def purge(
 
     async def work(broker: Broker) -> Tally:
         if conditions is None and limit is None:
+            await broker.messages(queue)
             gone = await broker.purge(queue)
             return Tally(gone, seen=gone, done=gone)
         walk = Walk(broker, queue, meant, now=_now, limit=limit, stop=stop)
@@ -263,9 +264,10 @@ def purge(
         there = _run(url, count)
         which = "" if conditions is None else " that meet the filter"
         _say(f"{queue} has {there} messages. Those{which} would be gone for good.")
-        typed = typer.prompt("Type the name of the queue to go on", err=True)
-        if typed.strip() != queue:
-            raise CommandError("That is not its name; nothing was dropped.")
+        _say("Type the name of the queue to go on:")
+        # Not typer.prompt, which writes to stdout.
+        if sys.stdin.readline().strip() != queue:
+            raise CommandError("That was not its name; nothing was dropped.")
     _report(_run(url, work), queue, "dropped", dry_run=False)
 
 
@@ -473,9 +475,6 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Whoever read it has seen enough: no complaint when Python closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except typer.Abort:
-        _say("messaging: not confirmed; nothing was done.")
         return 1
     except typer.TyperException as error:
         line = " ".join(error.format_message().split()).rstrip(".")

@@ -159,12 +159,7 @@ def json_of(reply: Reply) -> Any:
     if not reply.content:
         return None
     _check_json(reply)
-    try:
-        return reply.json()
-    except ValueError as error:
-        fault = Fault(FaultKind.NOT_JSON, "it can't be parsed")
-        fault.__cause__ = error  # names a line and a column
-        raise UpstreamException from fault
+    return _parsed(reply)
 
 
 def model_of(reply: Reply, model: Any) -> Any:
@@ -174,10 +169,13 @@ def model_of(reply: Reply, model: Any) -> Any:
         UpstreamException: It is not JSON, or does not fit.
     """
     adapter = _adapter(model)
-    if reply.content:
+    content = reply.content
+    if content:
         _check_json(reply)
+    if b"NaN" in content or b"Infinity" in content:
+        _parsed(reply)  # pydantic takes the number for one, where it is not in a text
     try:
-        return adapter.validate_json(reply.content or b"null")
+        return adapter.validate_json(content or b"null")
     except ValidationError as error:
         fault = Fault(FaultKind.MISMATCH, _without_values(error))
     # Out of the except block: pydantic's error quotes what came, and must not be
@@ -192,6 +190,15 @@ def _check_json(reply: Reply) -> None:
     # Not quoted in full: it is input.
     shown = repr(media_type[:60]) if media_type else "missing"
     raise UpstreamException from Fault(FaultKind.NOT_JSON, f"Content-Type {shown}")
+
+
+def _parsed(reply: Reply) -> Any:
+    try:
+        return reply.json()
+    except ValueError as error:
+        fault = Fault(FaultKind.NOT_JSON, "it can't be parsed")
+        fault.__cause__ = error  # names a line and a column
+        raise UpstreamException from fault
 
 
 def _without_values(error: ValidationError) -> str:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from examples.accounts._settings import Settings
 from examples.accounts.app import ADMIN_EMAIL, bootstrap
 from shared.config import ConfigurationError, get_config
-from shared.events import BaseEvent
-from shared.logging import log_event
-
-_log = logging.getLogger("accounts")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,16 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1
-    service = bootstrap(config, emit=log_emitted)
+    service = bootstrap(config)
     service.run(host=options.host, port=options.port)
     return 0
-
-
-def log_emitted(event: BaseEvent[Any]) -> None:
-    """Stand in for a broker: the event becomes a log line, its secrets hidden."""
-    log_event(
-        _log, event.event_type, event.model_dump(mode="json"), event.correlation_id
-    )
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

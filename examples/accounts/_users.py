@@ -1,4 +1,4 @@
-"""The accounts, as rows."""
+"""The accounts, as rows, and the events that wait to be published."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from shared.database import (
     UUIDKeyMixin,
 )
 from shared.errors import ConflictException
+from shared.messaging.outbox import outbox_table
+
+outbox_events = outbox_table(Base.metadata)
 
 
 class User(UUIDKeyMixin, TimestampMixin, Base):

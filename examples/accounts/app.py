@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, status
@@ -17,9 +17,10 @@ from fastapi.security import OAuth2PasswordRequestForm
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from examples.accounts._settings import Settings
-from examples.accounts._users import User, UserRepository
+from examples.accounts._users import User, UserRepository, outbox_events
 from shared.app import Service, create_service
 from shared.app.database import add_database
+from shared.app.messaging import add_event_bus, add_outbox
 from shared.auth import KeyRing, TokenPayload, TokenPolicy, create_access_token
 from shared.auth.dependencies import get_current_user, require_role
 from shared.crypto import hash_password, verify_password
@@ -42,8 +43,10 @@ from shared.errors import (
     ValidationException,
     responses_for,
 )
-from shared.events import BaseEvent, UserRegisteredEvent, UserRegisteredPayload
-from shared.logging import SecurityEvent, log_security_event
+from shared.events import UserRegisteredEvent, UserRegisteredPayload
+from shared.logging import SecurityEvent, log_event, log_security_event
+from shared.messaging import EventBus
+from shared.messaging.outbox import Outbox
 from shared.rate_limit import InMemoryRateLimiter, RateLimitPolicy
 from shared.rate_limit.dependencies import (
     client_address,
@@ -55,7 +58,6 @@ ADMIN_EMAIL = "admin@example.com"
 LOG_INS = RateLimitPolicy("log-in", limit=10, window=60)
 
 Clock = Callable[[], datetime]
-Emit = Callable[[BaseEvent[Any]], None]
 CurrentUser = Annotated[TokenPayload, Depends(get_current_user)]
 
 _log = logging.getLogger("accounts")
@@ -66,12 +68,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def bootstrap(config: Settings, *, emit: Emit, now: Clock = utc_now) -> Service:
+def bootstrap(
+    config: Settings, *, bus: EventBus | None = None, now: Clock = utc_now
+) -> Service:
     """Build the service.
 
     Args:
         config: What the start decides.
-        emit: Takes each event; a message broker's publish in a real service.
+        bus: Takes the events; else the one of the settings, in this process without
+            ``RABBITMQ_URL``.
         now: The clock, of the accounts and of the tokens.
     """
     secret = config.security.secret_key
@@ -109,11 +114,15 @@ def bootstrap(config: Settings, *, emit: Emit, now: Clock = utc_now) -> Service:
         yield
 
     service.add_resource("tables", tables)
+    bus = add_event_bus(service, bus)
+    outbox = Outbox(outbox_events)
+    add_outbox(service, outbox, database=database, bus=bus)
+    bus.subscribe(UserRegisteredEvent, send_verification)
     lifetime = timedelta(minutes=config.security.access_token_expire_minutes)
     service.app.include_router(
         _log_in(database, keys=keys, policy=policy, lifetime=lifetime)
     )
-    service.app.include_router(_users(database, emit=emit, now=now))
+    service.app.include_router(_users(database, outbox, now=now))
     return service
 
 
@@ -159,7 +168,7 @@ def _log_in(
     return router
 
 
-def _users(database: Database, *, emit: Emit, now: Clock) -> APIRouter:
+def _users(database: Database, outbox: Outbox, *, now: Clock) -> APIRouter:
     router = APIRouter(prefix="/users", tags=["users"])
     session_of_request = Depends(get_db_dependency(database))
 
@@ -188,16 +197,13 @@ def _users(database: Database, *, emit: Emit, now: Clock) -> APIRouter:
         )
         async with database.session() as session:
             await UserRepository(session).register(user)
-        # The account is there now, so nobody hears of one that is not.
-        emit(
-            UserRegisteredEvent(
-                payload=UserRegisteredPayload(
-                    user_id=user.id,
-                    email=user.email,
-                    verification_token=secrets.token_urlsafe(32),
-                )
+            payload = UserRegisteredPayload(
+                user_id=user.id,
+                email=user.email,
+                verification_token=secrets.token_urlsafe(32),
             )
-        )
+            # Published if this commits, so nobody hears of an account that is not.
+            outbox.add(session, UserRegisteredEvent(payload=payload))
         return UserResponseDTO.model_validate(user)
 
     @router.get("/me", responses=responses_for(AuthenticationException))
@@ -240,6 +246,13 @@ def _users(database: Database, *, emit: Emit, now: Clock) -> APIRouter:
         return Page[UserResponseDTO].model_validate(page, from_attributes=True)
 
     return router
+
+
+async def send_verification(event: UserRegisteredEvent) -> None:
+    """Stand in for a mail: the event becomes a log line, its token hidden."""
+    log_event(
+        _log, event.event_type, event.model_dump(mode="json"), event.correlation_id
+    )
 
 
 async def _account_of(caller: TokenPayload, users: UserRepository) -> User:

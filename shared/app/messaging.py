@@ -189,7 +189,7 @@ def _run_relay(service: Service, name: str, relay: OutboxRelay) -> None:
         try:
             yield
         finally:
-            # It may wait for a broker that is away. What it gives up stays in the table.
+            # It may wait for a broker that is away. What it gives up stays there.
             await relay.stop(timeout=_RELAY_SECONDS)
 
     service.add_resource(name, relaying, close_timeout=_RELAY_SECONDS)

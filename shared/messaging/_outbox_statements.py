@@ -26,8 +26,9 @@ from shared.messaging._outbox_table import PARTITIONS, WRITTEN
 
 ASLEEP: Final = PARTITIONS
 
+# As text: SQLAlchemy gives its connections a decoder of jsonb, others have none.
 _READ: Final = (
-    "position, partition, id, type, payload, content_type, headers, occurred_at, "
+    "position, partition, id, type, payload, content_type, headers::text, occurred_at, "
     "aggregateid"
 )
 

@@ -14,7 +14,7 @@ import os
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import httpx2
 
@@ -23,6 +23,8 @@ from shared.http_client._body import BodyReader
 from shared.http_client._faults import Fault, FaultKind
 from shared.http_client._options import ClientLimits, ClientTimeouts
 from shared.http_client._reply import Reply
+
+_MAX_ERROR: Final = 256 * 1024  # bytes that are read of an answer that is no success
 
 
 class OutgoingRequest(NamedTuple):
@@ -68,7 +70,10 @@ _FOREIGN = tuple(cls for cls, _ in FAULTS)
 def fault_of(error: Exception) -> Fault:
     """What *error*, which httpx2 or a socket raised, means; chained to it."""
     kind = next(kind for cls, kind in FAULTS if isinstance(error, cls))
-    fault = Fault(kind, f"{type(error).__name__}: {error}".rstrip(": "))
+    text = str(error)
+    # With quotes in it, it quotes what came: h11 does with a line that it refuses.
+    plain = "" if "'" in text or '"' in text else text
+    fault = Fault(kind, f"{type(error).__name__}: {plain}".rstrip(": "))
     fault.__cause__ = error
     return fault
 
@@ -85,7 +90,7 @@ class HttpTransport:
     ) -> None:
         self._limits = limits
         self._tls = tls
-        self._proxy = proxy
+        self._proxy = None if proxy is None else _proxy(proxy)
         self._pools: dict[tuple[int, asyncio.AbstractEventLoop], _Pool] = {}
         self._latest: tuple[int, asyncio.AbstractEventLoop, _Pool] | None = None
 
@@ -138,6 +143,22 @@ class HttpTransport:
 
 
 _Pool: TypeAlias = httpx2.AsyncBaseTransport
+
+
+def _proxy(url: str) -> httpx2.Proxy:
+    """The proxy at *url*.
+
+    Raises:
+        ValueError: It is none. The message does not repeat it: it may hold a password.
+    """
+    try:
+        parsed = httpx2.URL(url)
+    except (httpx2.InvalidURL, TypeError):
+        parsed = httpx2.URL("")
+    # Out of the except block, whose error quotes it.
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError("A proxy must be http://host:port (value hidden).")
+    return httpx2.Proxy(parsed)
 
 
 @lru_cache(maxsize=1)
@@ -233,17 +254,35 @@ class _Pieces(httpx2.AsyncByteStream):
 
 
 async def _read(response: httpx2.Response, request: OutgoingRequest) -> Reply:
-    headers = _headers(response)
+    status, headers = response.status_code, _headers(response)
+    limit = request.max_response_bytes
+    if 200 <= status < 300:
+        content = await _body(response, request, headers, limit)
+    else:
+        try:
+            content = await _body(response, request, headers, min(limit, _MAX_ERROR))
+        except Fault:
+            # The status says enough, and what is behind it goes on to our own caller.
+            content = b""
+    return Reply(status, headers, content)
+
+
+async def _body(
+    response: httpx2.Response,
+    request: OutgoingRequest,
+    headers: dict[str, str],
+    limit: int,
+) -> bytes:
     bodiless = request.method == "HEAD"
     reader = BodyReader(
         headers.get("content-encoding", ""),
         "" if bodiless else headers.get("content-length", ""),
-        limit=request.max_response_bytes,
+        limit=limit,
     )
     stream: Any = response.stream
     async for piece in stream:
         reader.feed(piece)
-    return Reply(response.status_code, headers, reader.finish())
+    return reader.finish()
 
 
 def _headers(response: httpx2.Response) -> dict[str, str]:

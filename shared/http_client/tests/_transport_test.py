@@ -159,6 +159,19 @@ async def test_proxies_that_are_asked_for() -> None:
     assert received.target == "http://internal.invalid/a"
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    ["", "s3cret", "socks5://u:s3cret@a", "http://u:s3cret@", "http://a:s3cret"],
+)
+def test_proxies_that_are_none(proxy: str) -> None:
+    """They are refused when the client is made, and not shown."""
+    with pytest.raises(ValueError, match="proxy must be") as raised:
+        ServiceClient("a", "http://a", proxy=proxy)
+
+    assert "s3cret" not in str(raised.value)
+    assert raised.value.__context__ is None
+
+
 async def test_no_cookies_are_kept() -> None:
     """One user's session never reaches another's call."""
     with FakeUpstream(answer([1], headers={"set-cookie": "a=b"})) as upstream:

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
-from annotated_types import Gt
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from shared.errors import (
     AuthenticationException,
@@ -105,7 +104,7 @@ async def test_the_page_of_the_specification() -> None:
         (Subject, {"id": 7, "name": "Maths"}, Subject(id=7, name="Maths")),
         (list[Subject], [{"id": 7, "name": "a"}], [Subject(id=7, name="a")]),
         (dict[str, Decimal], {"a": 1.10}, {"a": Decimal("1.1")}),
-        (Annotated[int, Gt(1)], 2, 2),
+        (Annotated[int, Field(gt=1)], 2, 2),
         (Subject | None, None, None),
     ],
     ids=["model", "list", "dict", "annotated", "optional"],
@@ -601,6 +600,18 @@ async def test_a_foreign_error(kind: Kind) -> None:
     cause = broken.value.__cause__
     assert cause is not None
     assert cause.__notes__ == ["The other service answered {'status': 500}."]
+
+
+async def test_errors_are_small(kind: Kind) -> None:
+    """What is too large or can't be read is not passed on; the status decides."""
+    large = NotFoundException("x" * 300_000).to_problem()
+    packed = {"content-encoding": "gzip"}
+    with FakeUpstream(problem(large), problem(large, packed)) as upstream:
+        async with Face(kind, upstream.url) as client:
+            for _ in range(2):
+                with pytest.raises(NotFoundException) as raised:
+                    await client.get("/a")
+                assert raised.value.to_dict() == {"detail": "Resource not found."}
 
 
 async def test_a_foreign_problem(kind: Kind) -> None:

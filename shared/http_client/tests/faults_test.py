@@ -39,6 +39,7 @@ from shared.http_client.tests.upstream import (
     half_gzip,
     hang,
     hang_up,
+    raw,
     redirect_to_itself,
     reset,
     text,
@@ -49,7 +50,7 @@ from shared.resilience import (
     DeadlineExceededError,
     deadline_scope,
 )
-from shared.testing import FakeClock
+from shared.testing import FakeClock, captured_logs
 
 Kind = type[ServiceClient | SyncServiceClient]
 
@@ -420,3 +421,18 @@ async def test_a_target_that_is_down_is_left_alone(kind: Kind) -> None:
             await asyncio.gather(*(call() for _ in range(20)))
 
     assert before == len(upstream.requests) == 5
+
+
+async def test_rubbish_is_not_logged(kind: Kind) -> None:
+    """What came instead of HTTP may be anything, so no line repeats it."""
+    secret = b"HTTP/1.1 200 OK\r\nset-cookie s3cret\r\n\r\n"
+    with (
+        FakeUpstream(raw(secret)) as upstream,
+        captured_logs("shared.http_client") as logs,
+    ):
+        async with Face(kind, upstream.url) as client:
+            with pytest.raises(ServiceUnavailableException, match="downstream"):
+                await client.get("/a")
+
+    assert logs[-1]["cause"] == "broken connection: RemoteProtocolError"
+    assert "s3cret" not in repr(logs)

@@ -81,27 +81,12 @@ class RawAMQP:
 
     def queue(self, name: str, key: str | None = None) -> None:
         """Declare a quorum queue, and bind it to the exchange of events."""
-        arguments = {"x-queue-type": "quorum"}
+        arguments: dict[str, Any] = {"x-queue-type": "quorum"}
         declare = commands.Queue.Declare(queue=name, durable=True, arguments=arguments)
         self.call(declare, "Queue.DeclareOk")
         if key is not None:
             bind = commands.Queue.Bind(queue=name, exchange=EXCHANGE, routing_key=key)
             self.call(bind, "Queue.BindOk")
-
-    def exchange(self) -> None:
-        """Declare the exchange of events as the kernel does."""
-        declare = commands.Exchange.Declare(
-            exchange=EXCHANGE,
-            exchange_type="topic",
-            durable=True,
-            arguments={"alternate-exchange": "creativeflow.unrouted"},
-        )
-        self.call(declare, "Exchange.DeclareOk")
-
-    def count(self, queue: str) -> int:
-        """How many messages wait in a queue."""
-        declare = commands.Queue.Declare(queue=queue, passive=True)
-        return int(self.call(declare, "Queue.DeclareOk").message_count)
 
     def purge(self, queue: str) -> int:
         """Empty a queue; how many messages it had."""
@@ -228,6 +213,14 @@ class Rates:
         self.cpu.setdefault(name, []).append(cpu)
 
 
+def only(found: Rates, *names: str) -> Rates:
+    """Some of the rows."""
+    return Rates(
+        {name: found.rate[name] for name in names},
+        {name: found.cpu[name] for name in names},
+    )
+
+
 def runner() -> asyncio.Runner:
     """One event loop for all rows: uvloop's, which every peer may have too."""
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
@@ -267,7 +260,7 @@ def measure(
     rows: Mapping[str, Callable[[int], tuple[float, float]]],
     rounds: int,
     *,
-    before: Callable[[int], object] = lambda count: None,
+    before: Callable[[str, int], object] = lambda name, count: None,
     after: Callable[[str, int], object] = lambda name, count: None,
     seconds: float = 0.3,
     warm: int = 500,
@@ -279,8 +272,8 @@ def measure(
     Args:
         rows: What returns a rate and a cost for a number of events.
         rounds: How often.
-        before: Called with the number before a row is run.
-        after: Called after it, with its name too; checks and cleans.
+        before: Called with a row's name and the number before it is run.
+        after: Called after it; checks and cleans.
         seconds: What a row is to take in a round.
         warm: How many events come first, to see how fast a row is.
         multiple: The numbers are multiples of this.
@@ -288,8 +281,9 @@ def measure(
     """
     counts = {}
     for name, row in rows.items():
+        rate = 0.0
         for _ in range(2):
-            before(warm)
+            before(name, warm)
             rate, _ = row(warm)
             after(name, warm)
         wanted = round(rate * seconds / multiple) * multiple
@@ -301,7 +295,7 @@ def measure(
         shuffle(order)
         for name in order:
             count = counts[name]
-            before(count)
+            before(name, count)
             gc.collect()
             by_name[name].append(rows[name](count))
             after(name, count)

@@ -4,9 +4,9 @@ The queue is filled beforehand, the consumer may have 200 unacknowledged, and it
 handler counts. The clock runs from the 200th call of the handler to the last one, so
 that connecting is in no row. The baseline is a callback of aio-pika that gets bytes and
 acknowledges. The kernel's handler gets an event: validated by its type, with the
-correlation id in the logs and what is left of its time as a deadline; that of FastStream
-gets a dict or a model. The floor is a blocking socket. Needs RabbitMQ's programs: it
-starts a server.
+correlation id set for the logs and a time limit that is its deadline; FastStream's gets
+a dict or a model. The floor is a blocking socket. Needs RabbitMQ's programs: it starts
+a server.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ from typing import Any
 
 import aio_pika
 import aiormq
-import pika
+import pika  # type: ignore[import-untyped]
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 
 from benchmarks import _brokers as brokers
 from benchmarks import _harness as harness
-from benchmarks._brokers import TYPE
-from benchmarks.event_codec import PlainEvent
+from benchmarks.event_codec import OrderPlaced, PlainEvent
+from shared.events import EventRegistry
+from shared.messaging.rabbitmq import RabbitMQBus
 from shared.testing.server_processes import PrivateRabbitMQ
 
 QUEUE = "benchmark.count"
 PREFETCH = 200
 BASE = "aio-pika, callback"
+KERNEL = "kernel, subscribe"
+GOALS = [brokers.AtLeast(KERNEL, 1.0)]
 
 
 class Counter:
@@ -142,6 +145,32 @@ def with_pika(url: str, counter: Counter) -> None:
     connection.close()
 
 
+def bus_for(url: str, handler: Callable[[OrderPlaced], Any]) -> RabbitMQBus:
+    """Ours; its prefetch is twice the concurrency."""
+    bus = RabbitMQBus("benchmark", url, registry=EventRegistry([OrderPlaced]))
+    bus.subscribe(OrderPlaced, handler, name="count", concurrency=PREFETCH // 2)
+    return bus
+
+
+async def with_kernel(url: str, counter: Counter) -> None:
+    """A typed handler."""
+
+    async def handle(event: OrderPlaced) -> None:
+        counter.hit()
+
+    async with bus_for(url, handle):
+        await counter.done.wait()
+
+
+async def declare(url: str) -> None:
+    """Let there be the exchange and the queue, as the kernel makes them."""
+
+    async def handle(event: OrderPlaced) -> None: ...
+
+    async with bus_for(url, handle):
+        pass
+
+
 ROWS: dict[str, Consume] = {
     BASE: with_aio_pika,
     "aio-pika and pydantic": with_aio_pika_and_pydantic,
@@ -149,6 +178,7 @@ ROWS: dict[str, Consume] = {
     "FastStream, dict": with_faststream(dict),
     "FastStream, pydantic": with_faststream(PlainEvent),
     "pika, blocking": with_pika,
+    KERNEL: with_kernel,
 }
 
 
@@ -157,8 +187,7 @@ def main() -> None:
     options = harness.parse(__doc__ or "", rounds=9)
     with PrivateRabbitMQ() as server, brokers.runner() as run:
         raw = brokers.RawAMQP(server.url)
-        raw.exchange()
-        raw.queue(QUEUE, TYPE)
+        run.run(declare(server.url))
 
         def row(consume: Consume) -> Callable[[int], tuple[float, float]]:
             async def take(count: int) -> tuple[float, float]:
@@ -185,13 +214,13 @@ def main() -> None:
         found = brokers.measure(
             {"floor: a blocking socket": floor} | rows,
             options.rounds,
-            before=raw.publish,
+            before=lambda name, count: raw.publish(count),
             after=check,
             warm=1000,
             seconds=0.5,
         )
         raw.close()
-    body = brokers.table(found, BASE, unit="events/s")
+    body = brokers.table(found, BASE, unit="events/s", goals=GOALS)
     versions = ("aio-pika", "aiormq", "faststream", "pika", "uvloop")
     harness.report(f"Consume, acknowledged, {PREFETCH} in hand", body, *versions)
     harness.save(options.json, {"rate": found.rate, "cpu": found.cpu})

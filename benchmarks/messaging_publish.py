@@ -17,20 +17,33 @@ from typing import Any
 import aio_pika
 import aiormq
 import kombu
-import pika
+import pika  # type: ignore[import-untyped]
 from faststream.rabbit import ExchangeType, RabbitBroker, RabbitExchange
 from pamqp.commands import Basic
 
 from benchmarks import _brokers as brokers
 from benchmarks import _harness as harness
-from benchmarks._brokers import BODY, EXCHANGE, HEADERS, MESSAGE_ID, PLAIN, TYPE
+from benchmarks._brokers import (
+    BODY,
+    EVENT,
+    EXCHANGE,
+    MESSAGE,
+    MESSAGE_ID,
+    PLAIN,
+    TYPE,
+    AtLeast,
+)
 from shared.messaging import MessageWriter
+from shared.messaging.rabbitmq import RabbitMQBus
 from shared.testing.server_processes import PrivateRabbitMQ
 
 QUEUE = "benchmark"
 BATCH = 100
 BASE = "aio-pika, 100 at once"
 SEQUENTIAL = "aio-pika, one awaited"
+KERNEL_BATCH = "kernel, publish_messages of 100"
+KERNEL_ONE = "kernel, publish, one awaited"
+GOALS = [AtLeast(KERNEL_BATCH, 1.8, cpu=25)]
 
 Publish = Callable[[], Awaitable[Any]]
 
@@ -78,12 +91,13 @@ class Peers:
         )
         self._blocking_channel = self._blocking.channel()
         self._blocking_channel.confirm_delivery()
-        self._kombu = kombu.Connection(
+        untyped: Any = kombu
+        self._kombu = untyped.Connection(
             self._url.replace("amqp://", "pyamqp://"),
             transport_options={"confirm_publish": True},
             heartbeat=0,
         )
-        self._producer = kombu.Producer(self._kombu.channel())
+        self._producer = untyped.Producer(self._kombu.channel())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -193,15 +207,48 @@ class Peers:
             )
 
 
+def kernel_rows(bus: RabbitMQBus) -> dict[str, brokers.Run]:
+    """Ours."""
+    writer = MessageWriter()
+
+    async def publish() -> None:
+        await bus.publish(EVENT)
+
+    async def batches(count: int) -> None:
+        messages = [MESSAGE] * BATCH
+        for _ in range(count // BATCH):
+            refused(await bus.publish_messages(messages))
+
+    async def written(count: int) -> None:
+        for _ in range(count // BATCH):
+            messages = [writer.write(EVENT) for _ in range(BATCH)]
+            refused(await bus.publish_messages(messages))
+
+    return {
+        KERNEL_ONE: awaited(publish),
+        "kernel, publish, 100 at once": gathered(publish),
+        KERNEL_BATCH: batches,
+        "kernel, publish_messages of 100 and writing them": written,
+    }
+
+
+def refused(errors: list[Exception | None]) -> None:
+    """Exit if there is an error."""
+    if any(errors):
+        raise SystemExit(f"Not published: {next(filter(None, errors))}.")
+
+
 def main() -> None:
     """Check, measure, print."""
     options = harness.parse(__doc__ or "", rounds=9)
     with PrivateRabbitMQ() as server, brokers.runner() as run:
         raw = brokers.RawAMQP(server.url)
-        raw.exchange()
+        bus = RabbitMQBus("benchmark", server.url)
+        run.run(bus.start())  # declares the exchange
         raw.queue(QUEUE, TYPE)
         peers = run.run(Peers(server.url).__aenter__())
-        rows = {"floor: frames made beforehand": raw.publish} | peers.rows()
+        rows = {"floor: frames made beforehand": raw.publish}
+        rows |= peers.rows() | kernel_rows(bus)
 
         def check(name: str, count: int) -> None:
             there = raw.purge(QUEUE)
@@ -214,10 +261,15 @@ def main() -> None:
             after=check,
         )
         run.run(peers.__aexit__(None, None, None))
+        run.run(bus.stop())
         raw.close()
-    body = brokers.table(found, BASE, unit="events/s")
+    body = brokers.table(found, BASE, unit="events/s", goals=GOALS)
     versions = ("aio-pika", "aiormq", "faststream", "kombu", "pika", "uvloop")
     harness.report("Publish, confirmed, to a quorum queue", body, *versions)
+    one = brokers.only(found, SEQUENTIAL, KERNEL_ONE)
+    goals = [AtLeast(KERNEL_ONE, 1.0)]
+    body = brokers.table(one, SEQUENTIAL, unit="events/s", goals=goals)
+    harness.report("Publish, one awaited, of the same run", body)
     harness.save(options.json, {"rate": found.rate, "cpu": found.cpu})
 
 

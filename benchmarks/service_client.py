@@ -219,7 +219,9 @@ async def async_rows(port: int) -> dict[str, AsyncCall]:
 def show(title: str, cpu: harness.Samples, wall: harness.Samples) -> None:
     """Print one table."""
     over = {
-        name: harness.short(statistics.median(values) - statistics.median(cpu["httpx2"]))
+        name: harness.short(
+            statistics.median(values) - statistics.median(cpu["httpx2"])
+        )
         for name, values in cpu.items()
         if name.startswith("kernel")
     }

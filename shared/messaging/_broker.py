@@ -310,15 +310,15 @@ class InMemoryBroker:
             BrokerUnavailableException: There was no room for it in time.
         """
         queues = self._bindings.get(message.event_type)
+        headers = MappingProxyType(message.headers)
         if not queues:
-            entry = _Entry(0, message, MappingProxyType(dict(message.headers)))
+            entry = _Entry(0, message, headers)
             self._unrouted.append(entry.message())
             self._unrouted_count += 1
             return
         if self._kept >= self._max_messages or self._publishers:
             await self._room()
-        for queue in (*queues.values(),):
-            headers = MappingProxyType(dict(message.headers))
+        for queue in queues.values():
             self._kept += 1
             self._append(queue, _Entry(0, message, headers))
             self._pump(queue)

@@ -99,6 +99,10 @@ class MessageWriter:
         wire: The mode that is written.
         source: Who writes, for CloudEvents: a URI reference, such as ``/accounts``.
         max_bytes: How large a body may be; what readers read, unless told otherwise.
+
+    Raises:
+        ValueError: There is no *source* for CloudEvents, or it is none; or *max_bytes*
+            is not positive.
     """
 
     def __init__(
@@ -113,6 +117,8 @@ class MessageWriter:
             raise ValueError(
                 f"source must be given for {wire.value}, such as /accounts."
             )
+        if source is not None:  # written now, so that a wrong one is refused now
+            to_structured(UnknownEvent(event_type="a.b", payload={}), source=source)
         if max_bytes < 1:
             raise ValueError(f"max_bytes must be positive (got {max_bytes}).")
         self.wire = wire

@@ -11,6 +11,7 @@ from typing import Final, Self
 
 _LONGEST_DELAY: Final = 24 * 3600.0
 _LONGEST_TIMEOUT: Final = 20 * 60.0
+_MOST_DELAYS: Final = 1000
 
 # RabbitMQ closes the channel of a consumer that keeps a message for 30 minutes
 # (consumer_timeout, https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
@@ -33,7 +34,8 @@ class FailurePolicy:
 
     Raises:
         ValueError: A number is out of range.
-        TypeError: *never_retry* holds something else than classes of exceptions.
+        TypeError: *delays* or *never_retry* is no tuple, or the latter holds something
+            else than classes of exceptions.
     """
 
     immediate_retries: int = 1
@@ -50,6 +52,14 @@ class FailurePolicy:
             raise ValueError(
                 "timeout must be more than 0 and at most 1200 seconds "
                 f"(got {self.timeout})."
+            )
+        for name in ("delays", "never_retry"):
+            value: object = getattr(self, name)
+            if not isinstance(value, tuple):
+                raise TypeError(f"{name} must be a tuple (got {value!r}).")
+        if len(self.delays) > _MOST_DELAYS:
+            raise ValueError(
+                f"delays must be at most {_MOST_DELAYS} (got {len(self.delays)})."
             )
         for delay in self.delays:
             if not (isfinite(delay) and 0.001 <= delay <= _LONGEST_DELAY):

@@ -19,7 +19,7 @@ from shared.messaging._policy import LONGEST_HOLD, FailurePolicy
 E = TypeVar("E", bound="BaseEvent[Any]")
 Handler: TypeAlias = "Callable[[E], Awaitable[object]]"
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
 _LONGEST_NAME: Final = 100  # AMQP has 255 bytes for the name of a queue
 _MOST_AT_ONCE: Final = 1000
 
@@ -144,7 +144,9 @@ def check_name(what: str, name: str) -> None:
     Raises:
         SubscriptionError: It has wildcards, spaces or nothing in it, or is too long.
     """
-    if not (_NAME.fullmatch(name) and len(name) <= _LONGEST_NAME):
+    given: object = name
+    is_text = isinstance(given, str)
+    if not (is_text and _NAME.fullmatch(name) and len(name) <= _LONGEST_NAME):
         raise SubscriptionError(
             f"{what} must be at most {_LONGEST_NAME} letters, digits, '-', '_' and "
             f"single dots (got {name!r})."
@@ -174,9 +176,12 @@ def _is_event(cls: object) -> bool:
     return isinstance(cls, type) and issubclass(cls, BaseEvent)
 
 
-def _is_async(handler: object) -> bool:
+def _is_async(handler: Any) -> bool:
+    if isinstance(handler, type):  # calling it would make one, which is no awaitable
+        return False
+    handler = _unpartial(handler)
     call = getattr(handler, "__call__", None)  # noqa: B004 - of an object that is callable
-    return inspect.iscoroutinefunction(inspect.unwrap(_unpartial(handler))) or (
+    return inspect.iscoroutinefunction(inspect.unwrap(handler)) or (
         inspect.iscoroutinefunction(call)
     )
 

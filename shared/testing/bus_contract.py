@@ -42,7 +42,14 @@ from shared.messaging import (
 )
 from shared.resilience import current_deadline
 
-__all__ = ["BusBackend", "BusContract", "BusWorld", "Happening", "StoredMessage"]
+__all__ = [
+    "BusBackend",
+    "BusContract",
+    "BusWorld",
+    "Happening",
+    "StoredMessage",
+    "until",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -10,11 +10,12 @@ Private: used by ``shared.http_client`` only.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from concurrent.futures import CancelledError
-from typing import Any, Final, TypeVar
+from concurrent.futures import CancelledError, Future
+from typing import Any, Final, Generic, TypeVar
 
 _T = TypeVar("_T")
 
@@ -25,9 +26,16 @@ class Portal:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
-            target=self._loop.run_forever, name="shared.http_client", daemon=True
+            target=self._work, name="shared.http_client", daemon=True
         )
         self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            # A SystemExit, of a token_provider for example, leaves the loop; it goes to
+            # whoever made the call, and the calls of others go on.
+            with contextlib.suppress(BaseException):
+                self._loop.run_forever()
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """What *coroutine* returns, in the context of this thread.
@@ -41,14 +49,50 @@ class Portal:
                 "A SyncServiceClient can't be used in a coroutine or callback that a "
                 "SyncServiceClient runs: it would wait for itself."
             )
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        call = _Call(coroutine)
         try:
-            return future.result()
-        except CancelledError:
-            raise
+            # In the context of this thread, of which this takes a copy.
+            self._loop.call_soon_threadsafe(call.start)
+            return call.future.result()
         except BaseException:
-            future.cancel()  # Ctrl-C here ends the call there
+            # Ctrl-C here, at whatever moment, ends the call there.
+            if not call.future.done():
+                self._loop.call_soon_threadsafe(call.cancel)
             raise
+        finally:
+            del call  # an error and the frames that it holds go with their last user
+
+
+class _Call(Generic[_T]):
+    """A coroutine that one thread waits for and another runs."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, _T]) -> None:
+        self.future: Future[_T] = Future()
+        self._coroutine = coroutine
+        self._task: asyncio.Task[_T] | None = None
+        self._cancelled = False
+
+    def start(self) -> None:
+        """Begin, in the loop."""
+        if self._cancelled:
+            self._coroutine.close()
+            return
+        self._task = asyncio.get_running_loop().create_task(self._coroutine)
+        self._task.add_done_callback(self._hand_over)
+
+    def cancel(self) -> None:
+        """End it, in the loop."""
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def _hand_over(self, task: asyncio.Task[_T]) -> None:
+        if task.cancelled():
+            self.future.set_exception(CancelledError())
+        elif (error := task.exception()) is not None:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(task.result())
 
 
 _guard: Final = threading.Lock()

@@ -44,6 +44,20 @@ def test_values_errors_and_context() -> None:
         portal().run(error())
 
 
+def test_the_thread_survives() -> None:
+    """Who exits there exits here, and the calls of others go on."""
+
+    async def quit_there() -> None:
+        raise SystemExit(3)
+
+    async def one() -> int:
+        return 1
+
+    with pytest.raises(SystemExit, match="3"):
+        portal().run(quit_there())
+    assert portal().run(one()) == 1
+
+
 def test_it_does_not_wait_for_itself() -> None:
     """A blocking call in the thread that would do the work is refused."""
 

@@ -126,7 +126,8 @@ class Link:
         """Connect, and again whenever the connection is lost, until cancelled."""
         while True:
             lost = await self._once()
-            if self.error is None or type(self.error) is not type(lost):
+            first = self.error is None and not self.reached.is_set()  # start says so
+            if not first and type(self.error) is not type(lost):
                 _log.warning(
                     "No connection to RabbitMQ for %s; trying again. %s",
                     *(self.name, describe(lost)),

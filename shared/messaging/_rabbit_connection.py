@@ -17,6 +17,9 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from aiormq.connection import Connection
+from aiormq.exceptions import InvalidFrameError
+
+from shared.messaging._rabbit_reader import Careful
 
 _log = logging.getLogger("shared.messaging")
 
@@ -101,6 +104,7 @@ class Link:
         self._setup = setup
         self._connect_timeout = connect_timeout
         self._connection: Connection | None = None
+        self._careful = False
         self._changed = asyncio.Event()
         self._backoff = Backoff()
         _mute_aiormq()
@@ -132,13 +136,18 @@ class Link:
                     "No connection to RabbitMQ for %s; trying again. %s",
                     *(self.name, describe(lost)),
                 )
+            # From a message that can't be decoded, which would come again.
+            if isinstance(lost, InvalidFrameError | ValueError | OverflowError):
+                self._careful = True
             self.error = lost
             await asyncio.sleep(self._backoff.delay())
 
     async def _once(self) -> Exception:
         """Connect and wait for the end of the connection; why it ended."""
         connection = Connection(
-            self._url, client_properties={"connection_name": self.name}
+            self._url,
+            client_properties={"connection_name": self.name},
+            transport_factory=Careful() if self._careful else None,
         )
         try:
             async with asyncio.timeout(self._connect_timeout):

@@ -77,7 +77,7 @@ class Packet:
             ValueError: A part is too long, or of a type that AMQP has not.
         """
         _publish(exchange, routing_key)
-        header = _header(properties, len(body))
+        header = content_header(properties, len(body))
         return cls(exchange, routing_key, properties.message_id or "", header, body)
 
     @property
@@ -134,7 +134,12 @@ def _publish(exchange: str, routing_key: str) -> bytes:
     return _PUBLISH + _short(exchange) + _short(routing_key) + _MANDATORY
 
 
-def _header(properties: Properties, size: int) -> bytes:
+def content_header(properties: Properties, size: int) -> bytes:
+    """What stands before a body of *size* bytes.
+
+    Raises:
+        ValueError: A property is too long, or a header of a type that AMQP has not.
+    """
     flags = 1 << 12  # delivery_mode
     parts = []
     if properties.content_type is not None:

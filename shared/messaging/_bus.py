@@ -79,6 +79,9 @@ class EventBus(Protocol):
         Returns:
             For each message None, or why the bus does not have it. Where one of a batch
             is refused, those after it may have been taken.
+
+        Raises:
+            RuntimeError: The bus is not started.
         """
         ...
 
@@ -115,6 +118,8 @@ class EventBus(Protocol):
     async def start(self) -> None:
         """Begin to deliver. A broker that is not there is waited for in the background.
 
+        Does nothing when the bus is started.
+
         Raises:
             TopologyError: The broker has a queue of ours with other arguments.
         """
@@ -123,9 +128,15 @@ class EventBus(Protocol):
     async def stop(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109
         """Take no more, finish what is handled, and close.
 
+        Handlers that end meanwhile may publish. What is not handled waits in its
+        queue. Does nothing when the bus is stopped.
+
         Args:
             timeout: Seconds after which handlers are cancelled. What they had is
                 delivered again.
+
+        Raises:
+            RuntimeError: A handler of this bus calls it, for which it would wait.
         """
         ...
 

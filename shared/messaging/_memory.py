@@ -22,7 +22,7 @@ from shared.messaging._subscription import E, Handler, Subscription, Subscriptio
 
 # An ordered handler has more in hand than it handles, so that the events of one
 # aggregate, which wait for each other, don't keep those of others in the queue.
-_LANES: Final = 20
+_IN_HAND: Final = 1000
 
 
 class InMemoryBus:
@@ -156,7 +156,7 @@ class InMemoryBus:
             self.broker.attach(consumer)
 
     def _consume(self, subscription: Subscription) -> None:
-        prefetch = subscription.concurrency * (_LANES if subscription.ordered else 1)
+        prefetch = max(_IN_HAND * subscription.ordered, subscription.concurrency)
         consumer = self.broker.consumer(subscription.consumer, prefetch=prefetch)
         consumption = Consumption(
             subscription,

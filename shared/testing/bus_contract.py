@@ -19,6 +19,7 @@ import json
 import random
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar, cast
 from uuid import uuid4
@@ -59,6 +60,8 @@ PATIENCE = 30.0
 
 ONCE = FailurePolicy(immediate_retries=0, delays=())
 LATER = FailurePolicy(immediate_retries=0, delays=(0.05, 0.1))
+
+_whose: ContextVar[str] = ContextVar("whose", default="nobody's")
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -913,24 +916,28 @@ class BusContract:
 
     async def test_no_event_sees_the_context_of_another(self, world: BusWorld) -> None:
         """Nor that of who started the bus, or happened to publish meanwhile."""
-        found: list[tuple[str | None, object]] = []
+        found: list[tuple[str | None, object, str]] = []
 
         async def look(_: Event) -> None:
-            found.append((correlation_id_var.get(), trace_context_var.get()))
+            trace = trace_context_var.get()
+            found.append((correlation_id_var.get(), trace, _whose.get()))
             trace_context_var.set(parse_traceparent(TRACEPARENT))
+            _whose.set("the last handler's")
 
         seen = Seen(look)
         bus = world.bus()
         bus.subscribe(world.Happened, seen.handler, name="seen", concurrency=1)
         trace_context_var.set(parse_traceparent(TRACEPARENT))
         correlation_id_var.set("of-the-starter")
+        _whose.set("the starter's")
         await world.start(bus)
         trace_context_var.set(None)
+        _whose.set("the publisher's")
         for number in range(3):
             await bus.publish(world.event(number, correlation_id=f"request-{number}"))
         await seen.until(3)
 
-        assert found == [(f"request-{number}", None) for number in range(3)]
+        assert found == [(f"request-{number}", None, "nobody's") for number in range(3)]
 
     @pytest.mark.parametrize("wire", Wire)
     async def test_every_mode_is_read(self, world: BusWorld, wire: Wire) -> None:

@@ -347,7 +347,8 @@ class FakeService:
         if request is None:
             return False
         request, delay, behave = self._record(request)
-        await asyncio.sleep(delay)
+        if delay and await _leaves(reader, within=delay):
+            return False
         exchange = Exchange(request, reader, writer)
         try:
             stays = await behave(exchange)
@@ -376,6 +377,17 @@ class FakeService:
             self._requests.append(request)
             self._condition.notify_all()
         return request, delay, behave
+
+
+async def _leaves(reader: asyncio.StreamReader, *, within: float) -> bool:
+    """Wait so long, unless the caller ends the connection first."""
+    # No client of today sends a further request before it has the answer to this one.
+    watching = asyncio.ensure_future(reader.read(1))
+    try:
+        await asyncio.wait([watching], timeout=within)
+        return watching.done()
+    finally:
+        watching.cancel()
 
 
 def _has_json(request: RecordedRequest, wanted: object) -> bool:

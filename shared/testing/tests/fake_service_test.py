@@ -245,6 +245,16 @@ def test_hanging_ends_when_the_caller_gives_up(fake: FakeService) -> None:
     assert len(fake.requests) == 1
 
 
+def test_a_delay_ends_when_the_caller_gives_up(fake: FakeService) -> None:
+    """Nobody is there to be answered."""
+    fake.on("GET", "/x").delay(1000).reply(json=1)
+
+    with pytest.raises(httpx2.ReadTimeout):
+        CLIENT.get(f"{fake.url}/x", timeout=0.1)
+
+    fake.wait_until_idle()
+
+
 def test_a_connection_that_stays(fake: FakeService) -> None:
     """Is told, not waited for without end."""
     fake.on("GET", "/x").reply(json=1)

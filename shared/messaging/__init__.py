@@ -15,7 +15,12 @@ from shared.messaging._errors import (
 )
 from shared.messaging._history import Reason
 from shared.messaging._memory import InMemoryBus
-from shared.messaging._message import MessageWriter, OutgoingMessage, Wire
+from shared.messaging._message import (
+    IncomingMessage,
+    MessageWriter,
+    OutgoingMessage,
+    Wire,
+)
 from shared.messaging._policy import FailurePolicy
 from shared.messaging._subscription import Handler, Subscription
 
@@ -33,6 +38,7 @@ __all__ = [
     "DeadLetter",
     "Reason",
     # Messages
+    "IncomingMessage",
     "MessageWriter",
     "OutgoingMessage",
     "Wire",

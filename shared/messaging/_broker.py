@@ -33,7 +33,7 @@ class DeadLetter:
     consumer: str
     """Whose handler failed: service and handler."""
     message: IncomingMessage
-    """As it came."""
+    """As it was delivered last."""
     headers: Mapping[str, Any]
     """Of the message, and what became of it: ``x-attempts``, ``x-history``, ..."""
     reason: Reason
@@ -61,7 +61,7 @@ class _Entry:
     headers: Mapping[str, Any]
     deliveries: int = 0
 
-    def message(self) -> IncomingMessage:
+    def message(self, *, tag: object = None) -> IncomingMessage:
         return IncomingMessage(
             body=self.sent.body,
             content_type=self.sent.content_type,
@@ -69,7 +69,7 @@ class _Entry:
             event_type=self.sent.event_type,
             message_id=str(self.sent.event_id),
             redelivered=self.deliveries > 1,
-            tag=self,
+            tag=tag,
         )
 
 
@@ -401,7 +401,7 @@ class InMemoryBroker:
             entry = queue.ready.popleft()
             entry.deliveries += 1
             consumer.held[entry] = None
-            consumer.deliver(entry.message())
+            consumer.deliver(entry.message(tag=entry))
 
     # Delayed retries: one task waits for the first that is due.
 

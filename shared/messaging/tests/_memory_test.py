@@ -239,6 +239,7 @@ async def test_dead_letters_are_replayed_as_new() -> None:
     assert bus.dead_letters() == ()
     assert letter.reason is Reason.EXHAUSTED
     assert letter.consumer == "a.fail_twice"
+    assert letter.message.tag is None
     assert letter.message.headers.keys() == {"correlation_id", "schema_version"}
     assert letter.headers["x-attempts"] == 2
 

@@ -81,6 +81,9 @@ class _Job:
 class Consumption:
     """Handles the messages of one subscription, some at once.
 
+    A bus makes one for each time that it consumes. Where a delivery was lost, so is
+    what waits behind it for the same aggregate: the next one has it again, in order.
+
     Args:
         subscription: Whose messages.
         settler: Of the bus.

@@ -157,6 +157,7 @@ async def test_each_fault_has_its_error(
             upstream.url,
             timeout=patience(behaviour),
             observe=records.append,
+            max_response_bytes=10**6,
         ) as client:
             with pytest.raises(error, match=error.detail) as raised:
                 await client.get("/a")
@@ -179,7 +180,12 @@ async def test_a_post_is_sent_once(
 ) -> None:
     """What may have had its effect is not sent again, whatever went wrong."""
     with FakeUpstream(behaviour) as upstream:
-        async with Face(kind, upstream.url, timeout=patience(behaviour)) as client:
+        async with Face(
+            kind,
+            upstream.url,
+            timeout=patience(behaviour),
+            max_response_bytes=10**6,
+        ) as client:
             with pytest.raises(error, match=error.detail):
                 await client.post("/a", json={"a": 1})
 
@@ -336,7 +342,7 @@ async def test_what_is_too_large_is_not_held(kind: Kind, behaviour: Behaviour) -
 async def test_what_is_too_large_is_not_reused(kind: Kind) -> None:
     """The rest of a body is never taken for the next answer; nor is it an outage."""
     with FakeUpstream(endless) as upstream:
-        async with Face(kind, upstream.url) as client:
+        async with Face(kind, upstream.url, max_response_bytes=10**6) as client:
             for _ in range(6):
                 with pytest.raises(UpstreamException, match="upstream"):
                     await client.get("/a")
@@ -401,7 +407,7 @@ async def test_no_retry_storm(kind: Kind, behaviour: Behaviour) -> None:
 
     With all breakers away; these would end it sooner still.
     """
-    calls = 200
+    calls = 100
     retry = RetryPolicy(delay=0, max_retries=5, budget_ratio=0.1, budget_burst=10)
     with FakeUpstream(behaviour) as upstream:
         async with Face(

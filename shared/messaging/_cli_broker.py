@@ -22,10 +22,9 @@ from aiormq.exceptions import (
     ChannelLockedResource,
     ChannelNotFoundEntity,
 )
-from pamqp.commands import Basic
 
 from shared.messaging._cli_errors import CommandError, UsageError
-from shared.messaging._cli_message import Message
+from shared.messaging._cli_hand import ANSWER_SECONDS, Hand, taken_in_hand
 from shared.messaging._errors import BrokerUnavailableException
 from shared.messaging._rabbit_connection import check_url, describe
 from shared.messaging._rabbit_frames import Packet
@@ -33,7 +32,6 @@ from shared.messaging._rabbit_publisher import NoQueueError, Publisher
 from shared.messaging._topology import CATALOGUE, UNROUTED
 
 _CONNECT_SECONDS: Final = 10.0
-_ANSWER_SECONDS: Final = 30.0
 _CLOSE_SECONDS: Final = 5.0
 # While somebody else looks into the same queue.
 _BUSY_SECONDS: Final = 10.0
@@ -66,7 +64,7 @@ class Broker:
         channel = await self._connection.channel(publisher_confirms=False)
         try:
             found = await channel.queue_declare(
-                queue, passive=True, timeout=_ANSWER_SECONDS
+                queue, passive=True, timeout=ANSWER_SECONDS
             )
         except ChannelNotFoundEntity:
             return None
@@ -104,21 +102,24 @@ class Broker:
         return found
 
     @asynccontextmanager
-    async def hand(self, queue: str) -> AsyncIterator[Hand]:
-        """Take messages of *queue* in hand; those that are not acknowledged go back.
+    async def hand(
+        self, queue: str, *, at_most: int, there: int
+    ) -> AsyncIterator[Hand]:
+        """Take messages of *queue* in hand; those that are not done go back.
 
-        To their places: RabbitMQ gives them out again before all others. One at a time
-        may do so, else somebody would find the queue emptier than it is.
+        One at a time may do so, else somebody would find the queue emptier than it is.
+
+        Args:
+            queue: Which.
+            at_most: How many messages are handed out at most.
+            there: How many there are.
 
         Raises:
-            CommandError: There is no such queue, or somebody else does.
+            CommandError: Somebody else does.
         """
-        async with self._alone(queue):
-            channel = await self._connection.channel(publisher_confirms=False)
-            try:
-                yield Hand(channel, queue, self.place)
-            finally:
-                await _close(channel)
+        taken = taken_in_hand(self._connection, queue, at_most=at_most, there=there)
+        async with self._alone(queue), taken as hand:
+            yield hand
 
     async def publish(self, packet: Packet) -> None:
         """Publish, and wait until the broker has it.
@@ -127,7 +128,7 @@ class Broker:
             CommandError: It has not.
         """
         if self._publisher is None:
-            self._publisher = Publisher(timeout=_ANSWER_SECONDS, why_not=lambda: None)
+            self._publisher = Publisher(timeout=ANSWER_SECONDS, why_not=lambda: None)
             await self._publisher.attach(self._connection)
         [error] = await self._publisher.publish([packet])
         if error is None:
@@ -141,7 +142,7 @@ class Broker:
         """Drop all messages that wait, and say how many."""
         channel = await self._connection.channel(publisher_confirms=False)
         try:
-            done = await channel.queue_purge(queue, timeout=_ANSWER_SECONDS)
+            done = await channel.queue_purge(queue, timeout=ANSWER_SECONDS)
         finally:
             await _close(channel)
         return done.message_count or 0
@@ -159,7 +160,7 @@ class Broker:
         found = await self.count(CATALOGUE)
         if found is None:
             return entries
-        async with self.hand(CATALOGUE) as hand:
+        async with self.hand(CATALOGUE, at_most=found[0], there=found[0]) as hand:
             while (message := await hand.take()) is not None:
                 entry = _object(message.body)
                 if isinstance(name := entry.get("queue"), str) and name:
@@ -190,7 +191,7 @@ class Broker:
             channel = await self._connection.channel(publisher_confirms=False)
             try:
                 await channel.queue_declare(
-                    name, exclusive=True, auto_delete=True, timeout=_ANSWER_SECONDS
+                    name, exclusive=True, auto_delete=True, timeout=ANSWER_SECONDS
                 )
             except ChannelAccessRefused:
                 return channel  # closed; who may not declare may still look
@@ -199,40 +200,6 @@ class Broker:
             else:
                 return channel
         return None
-
-
-class Hand:
-    """Messages of one queue that were taken, and not yet given back."""
-
-    def __init__(self, channel: AbstractChannel, queue: str, place: str) -> None:
-        self._channel = channel
-        self._queue = queue
-        self._place = place
-
-    async def take(self) -> Message | None:
-        """The next message; None when there is none.
-
-        Raises:
-            CommandError: There is no such queue, or it can't be looked into.
-        """
-        try:
-            got = await self._channel.basic_get(self._queue, timeout=_ANSWER_SECONDS)
-        except ChannelNotFoundEntity:
-            raise CommandError(
-                f"There is no queue {self._queue!r} at {self._place}."
-            ) from None
-        except ChannelLockedResource:
-            raise CommandError(
-                f"{self._queue} is ordered: its messages are handed to one consumer "
-                "only, and nobody else can look at them."
-            ) from None
-        if isinstance(got.delivery, Basic.GetEmpty):
-            return None
-        return Message.of(got)
-
-    async def done(self, message: Message) -> None:
-        """Take *message* out of the queue for good."""
-        await self._channel.basic_ack(message.tag)
 
 
 def place_of(url: str) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
 
 from shared.events import EventFormatError, UnknownEvent
@@ -48,16 +47,18 @@ class Message:
     body: bytes
 
     @classmethod
-    def of(cls, got: DeliveredMessage) -> Message:
+    def of(
+        cls,
+        tag: int | None,
+        exchange: str | None,
+        routing_key: str | None,
+        properties: Basic.Properties,
+        body: bytes,
+    ) -> Message:
         """Take what a broker gave."""
-        properties = got.header.properties
+        headers = properties.headers or {}
         return cls(
-            got.delivery_tag or 0,
-            got.exchange or "",
-            got.routing_key or "",
-            properties,
-            properties.headers or {},
-            got.body,
+            tag or 0, exchange or "", routing_key or "", properties, headers, body
         )
 
     @property

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from shared.messaging._cli_broker import Broker, Hand
+from shared.messaging._cli_broker import Broker
 from shared.messaging._cli_errors import CommandError
 from shared.messaging._cli_filter import MessageFilter
+from shared.messaging._cli_hand import Hand
 from shared.messaging._cli_message import Message
 
 # RabbitMQ closes the channel of whoever keeps a message for 30 minutes, if not less:
@@ -164,7 +165,8 @@ class Walk:
         tally.seen = tally.done
         tally.kinds.clear()
         until = self._clock() + self._hold_seconds
-        async with self._broker.hand(self._queue) as hand:
+        left = tally.total - tally.done
+        async with self._broker.hand(self._queue, at_most=left, there=left) as hand:
             while tally.seen < tally.total and not self._stop.asked():
                 if tally.done + tally.kinds.total() == self._limit:
                     break
@@ -188,7 +190,7 @@ class Walk:
         if not await act(message):
             self.tally.kinds[_kind(message)] += 1
             return
-        await hand.done(message)
+        hand.done(message)
         self.tally.done += 1
         if self._pace is not None:
             self._pace.went()

@@ -142,10 +142,10 @@ def peek(
     _check_queue(queue)
 
     async def work(broker: Broker) -> list[Message]:
-        await broker.messages(queue)
+        there = await broker.messages(queue)
         found: list[Message] = []
-        async with broker.hand(queue) as hand:
-            while len(found) < count and (message := await hand.take()):
+        async with broker.hand(queue, at_most=count, there=there) as hand:
+            while message := await hand.take():
                 found.append(message)
         return found
 

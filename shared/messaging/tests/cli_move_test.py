@@ -32,7 +32,9 @@ class FakeQueue:
         return len(self.types)
 
     @asynccontextmanager
-    async def hand(self, queue: str) -> AsyncIterator[FakeHand]:
+    async def hand(
+        self, queue: str, *, at_most: int, there: int
+    ) -> AsyncIterator[FakeHand]:
         """Take them in hand."""
         self.hands += 1
         hand = FakeHand(self)
@@ -57,7 +59,7 @@ class FakeHand:
         properties = Basic.Properties(message_type=kind)
         return Message(self.tag, "", "q", properties, {}, b"")
 
-    async def done(self, message: Message) -> None:
+    def done(self, message: Message) -> None:
         """It is gone."""
         del self.held[message.tag]
 

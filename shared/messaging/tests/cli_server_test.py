@@ -22,6 +22,7 @@ from pamqp.commands import Basic
 
 from shared.messaging import Reason, cli
 from shared.messaging import _cli_broker as cli_broker
+from shared.messaging import _cli_hand as cli_hand
 from shared.messaging._cli_message import REPLAYED_AT
 from shared.messaging._history import OWN_HEADERS, History, death
 from shared.messaging._rabbit_consumer import ROUTING_KEY
@@ -179,6 +180,12 @@ def rabbit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rabbit]:
 
 
 @pytest.fixture
+def rabbit_url() -> str:
+    """Where the broker is."""
+    return rabbitmq_url()
+
+
+@pytest.fixture
 def own_names(rabbit: Rabbit, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, str]:
     """The names of an exchange, of what it can't route, and of a catalogue: ours."""
     names = tuple(f"{rabbit.consumer}.{end}" for end in ("events", "unrouted", "known"))
@@ -305,12 +312,26 @@ def test_peek_of_nothing(rabbit: Rabbit, capsys: pytest.CaptureFixture[str]) -> 
 def test_peek_into_an_ordered_queue(
     rabbit: Rabbit, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """RabbitMQ gives its messages to one consumer only; that is said."""
+    """RabbitMQ gives its messages to one consumer only, and if it does it is said."""
     ordered = f"{rabbit.consumer}-ordered"
     rabbit.declare(ordered, **{"x-single-active-consumer": True})
-    rabbit.die(1, queue=ordered)
+    ids = rabbit.die(2, queue=ordered)
+    assert cli.main(["peek", ordered, "--json"]) == 0
+    assert [each["id"] for each in json.loads(capsys.readouterr().out)] == ids
 
-    assert cli.main(["peek", ordered]) == 1
+    async def consume(channel: AbstractChannel) -> int:
+        taken = asyncio.Event()
+
+        async def take(_: object) -> None:
+            taken.set()
+
+        await channel.basic_qos(prefetch_count=1)
+        await channel.basic_consume(ordered, take)
+        async with asyncio.timeout(30):
+            await taken.wait()
+        return await asyncio.to_thread(cli.main, ["peek", ordered])
+
+    assert rabbit.do(consume) == 1
     assert "is ordered: its messages are handed to one" in capsys.readouterr().err
 
 
@@ -364,6 +385,46 @@ def test_a_replay_of_some(rabbit: Rabbit) -> None:
 
     assert rabbit.ids(rabbit.consumer) == meant
     assert rabbit.ids(rabbit.dead) == [first, young, rejected, last]
+
+
+def test_portions_are_not_seen(
+    rabbit: Rabbit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Messages come in portions; none is left out, and all go back to their places."""
+    monkeypatch.setattr(cli_hand, "_PORTION", 3)
+    ids = rabbit.die(60)
+    for count in (60, 7, 60, 1, 59, 60):
+        assert cli.main(["peek", rabbit.dead, "--json", "-n", str(count)]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert [each["id"] for each in shown] == ids[:count]
+
+    wanted = ids[::4]
+    for message_id in wanted:
+        assert cli.main(["replay", rabbit.dead, "--filter", f"id={message_id}"]) == 0
+
+    assert rabbit.ids(rabbit.consumer) == wanted
+    assert rabbit.ids(rabbit.dead) == [each for each in ids if each not in wanted]
+
+
+async def test_fewer_messages_than_were_counted(
+    rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else took them meanwhile: it ends with those that are there."""
+    monkeypatch.setattr(cli_hand, "_QUIET_SECONDS", 0.05)
+    rabbit = Rabbit(rabbit_url)
+    await asyncio.to_thread(rabbit.declare, rabbit.dead)
+    try:
+        ids = await asyncio.to_thread(rabbit.die, 3)
+        async with (
+            cli_broker.connected(rabbit_url) as broker,
+            broker.hand(rabbit.dead, at_most=1000, there=1000) as hand,
+        ):
+            taken = [await hand.take() for _ in range(5)]
+    finally:
+        await asyncio.to_thread(rabbit.remove)
+
+    found = [message and message.properties.message_id for message in taken]
+    assert found == [*ids, None, None]
 
 
 def test_a_replay_has_a_limit(rabbit: Rabbit) -> None:

@@ -656,7 +656,7 @@ class InboxContract:
 
     @settings(
         deadline=None,
-        max_examples=25,
+        max_examples=15,
         suppress_health_check=[
             # Each example has events of its own in the database that they share.
             HealthCheck.function_scoped_fixture,

@@ -138,7 +138,7 @@ class Link:
                 )
             # From a message that can't be decoded, which would come again.
             if isinstance(lost, InvalidFrameError | ValueError | OverflowError):
-                self._careful = True
+                self._careful = self.reached.is_set()
             self.error = lost
             await asyncio.sleep(self._backoff.delay())
 

@@ -85,6 +85,10 @@ class Packet:
         """About as many bytes as it has on the wire."""
         return len(self.header) + len(self.body)
 
+    def fits(self, frame_max: int) -> bool:
+        """Whether its properties go into one frame, as they must."""
+        return not frame_max or len(self.header) + _AROUND <= frame_max
+
     def frames(self, channel: int, frame_max: int) -> list[bytes]:
         """Publish it on *channel*, persistent, and have it back if it has no queue."""
         method = _publish(self.exchange, self.routing_key)

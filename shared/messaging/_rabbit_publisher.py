@@ -62,12 +62,14 @@ class _Batch:
         await self.done
         return self.results
 
-    def resolve(self, index: int, error: Exception | None) -> None:
+    def resolve(
+        self, index: int, error: Exception | None, *, stop: bool = True
+    ) -> None:
         """Note what became of one message. Nobody asks any more when it is over."""
         if self.over:
             return
         self.results[index] = error
-        self.refused = self.refused or error is not None
+        self.refused = self.refused or (stop and error is not None)
         self.open -= 1
         if not self.open:
             self.done.set_result(None)
@@ -222,12 +224,16 @@ class Publisher:
                 continue
             index = batch.sent
             packet = batch.packets[index]
-            self._tag += 1
-            self._sent[self._tag] = (batch, index)
-            self._sent_bytes += packet.size
             batch.sent += 1
             if batch.sent == len(batch.packets):
                 self._waiting.popleft()
+            if not packet.fits(channel.frame_max):
+                # It would end the connection, and all that is on its way.
+                batch.resolve(index, _too_large(packet, channel.frame_max), stop=False)
+                continue
+            self._tag += 1
+            self._sent[self._tag] = (batch, index)
+            self._sent_bytes += packet.size
             parts += packet.frames(channel.number, channel.frame_max)
             count += 1
             size += packet.size
@@ -336,3 +342,10 @@ def unavailable(detail: str, cause: Exception | None) -> BrokerUnavailableExcept
     error = BrokerUnavailableException(detail)
     error.__cause__ = cause
     return error
+
+
+def _too_large(packet: Packet, frame_max: int) -> ValueError:
+    return ValueError(
+        f"The headers and properties of a message must have at most {frame_max} bytes "
+        f"together (got {len(packet.header)})."
+    )

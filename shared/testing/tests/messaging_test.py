@@ -234,7 +234,7 @@ async def test_a_publish_that_fails_is_not_there(
     """As often as told; then all is well again."""
     bus.faults.fail_publish(times=2)
     for _ in range(2):
-        with pytest.raises(BrokerUnavailableException):
+        with pytest.raises(BrokerUnavailableException, match="as the test"):
             await bus.publish(_registered())
     assert_nothing_published(bus)
     await bus.publish(_registered())
@@ -248,7 +248,7 @@ async def test_a_confirmation_that_is_lost(
 ) -> None:
     """The publisher has an error and the consumer the event."""
     bus.faults.lose_confirmation()
-    with pytest.raises(BrokerUnavailableException):
+    with pytest.raises(BrokerUnavailableException, match="as the test"):
         await bus.publish(_registered())
     await settled(bus)
 
@@ -296,9 +296,9 @@ async def test_a_connection_that_is_lost(bus: RecordingBus, handler: _Handler) -
     message = MessageWriter().write(_registered())
     async with bus.faults.lose_connection():
         handler.gate.set()
-        with pytest.raises(BrokerUnavailableException):
+        with pytest.raises(BrokerUnavailableException, match="as the test"):
             await bus.publish(_registered())
-        with pytest.raises(BrokerUnavailableException):
+        with pytest.raises(BrokerUnavailableException, match="as the test"):
             await bus.check()
         (error,) = await bus.publish_messages([message])
         assert isinstance(error, BrokerUnavailableException)

@@ -26,7 +26,7 @@ _HOW: Final = f"{', '.join(f'{name}=...' for name in (*_PATTERNS, _OLDER))}"
 
 _WILD: Final = re.compile(r"[*?\[]")
 _AGE: Final = re.compile(r"([0-9]{1,9})([smhd])", re.ASCII)
-_RATE: Final = re.compile(r"([0-9]{1,9})/([smh])", re.ASCII)
+_RATE: Final = re.compile(r"([0-9]{1,9})(?:/([smh]))?", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -96,7 +96,7 @@ def _age(text: str) -> timedelta:
 
 
 def parse_rate(text: str) -> float:
-    """Read ``50/s``, ``600/m`` or ``10/h``: the seconds from one to the next.
+    """Read ``50/s``, ``50``, ``600/m`` or ``10/h``: the seconds from one to the next.
 
     Raises:
         UsageError: It is written otherwise.
@@ -107,4 +107,4 @@ def parse_rate(text: str) -> float:
             f"--rate is messages per second, minute or hour, such as 50/s, 600/m or "
             f"10/h (got {text!r})."
         )
-    return _SECONDS[match[2]] / int(match[1])
+    return _SECONDS[match[2] or "s"] / int(match[1])

@@ -351,7 +351,7 @@ async def _progressing(
         # How far it got is as important as why it ended.
         told = f"{walk.tally.done} messages are done, and stay so."
         if isinstance(error, CommandError):
-            raise CommandError(f"{error} {told}") from None
+            raise CommandError(f"{str(error).rstrip('.')}. {told}") from None
         _say(told)
         raise
 

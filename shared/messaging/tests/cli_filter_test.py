@@ -153,15 +153,16 @@ def test_any_text_is_a_filter_or_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "interval"), [("50/s", 0.02), ("600/m", 0.1), ("10/h", 360.0)]
+    ("text", "interval"),
+    [("50/s", 0.02), ("50", 0.02), ("600/m", 0.1), ("10/h", 360.0)],
 )
 def test_rates(text: str, interval: float) -> None:
     """The seconds from one message to the next."""
     assert parse_rate(text) == pytest.approx(interval)
 
 
-@pytest.mark.parametrize("text", ["", "50", "0/s", "-1/s", "1.5/s", "50/d", "50 /s"])
+@pytest.mark.parametrize("text", ["", "0", "0/s", "-1/s", "1.5/s", "50/d", "50 /s"])
 def test_what_is_no_rate(text: str) -> None:
-    """A number without its time could mean anything."""
+    """What never ends, and what could mean anything."""
     with pytest.raises(UsageError, match="--rate is messages per second, minute or h"):
         parse_rate(text)

@@ -392,13 +392,13 @@ def test_portions_are_not_seen(
 ) -> None:
     """Messages come in portions; none is left out, and all go back to their places."""
     monkeypatch.setattr(cli_hand, "_PORTION", 3)
-    ids = rabbit.die(60)
-    for count in (60, 7, 60, 1, 59, 60):
+    ids = rabbit.die(40)
+    for count in (40, 7, 40, 39, 40):
         assert cli.main(["peek", rabbit.dead, "--json", "-n", str(count)]) == 0
         shown = json.loads(capsys.readouterr().out)
         assert [each["id"] for each in shown] == ids[:count]
 
-    wanted = ids[::4]
+    wanted = ids[::9]
     for message_id in wanted:
         assert cli.main(["replay", rabbit.dead, "--filter", f"id={message_id}"]) == 0
 

@@ -97,10 +97,12 @@ class PostgresqlRows:
         # It lives as long as we do, and is not for others then: settings, LISTEN.
         pooled.detach()
         try:
-            for name, value in self._settings.items():
-                await connection.execute(
-                    "SELECT set_config($1, $2, FALSE)", name, value
-                )
+            await connection.execute(
+                "SELECT set_config(name, value, FALSE) "
+                "FROM unnest($1::text[], $2::text[]) AS setting (name, value)",
+                list(self._settings),
+                list(self._settings.values()),
+            )
             if self._listen:
                 channel = await connection.fetchval(f"SELECT {self._channel}")
                 await connection.add_listener(channel, self._notified)

@@ -287,13 +287,13 @@ class OutboxRelay:
         except Exception as error:
             if not _is_outage(error):
                 # It says nothing of which one it is about.
-                return await self._publish_singly(batch, error)
+                return await self._publish_singly(batch)
             results = [error] * len(batch)
         for row, error_or_none in zip(batch, results, strict=True):
             self._note(outcome, row, error_or_none)
         return outcome
 
-    async def _publish_singly(self, batch: list[Row], first: Exception) -> _Outcome:
+    async def _publish_singly(self, batch: list[Row]) -> _Outcome:
         """Find the culprit: each partition one by one, until one is refused."""
         outcome = _Outcome()
         for _, rows in groupby(batch, attrgetter("partition")):
@@ -307,9 +307,6 @@ class OutboxRelay:
                     return outcome
                 if result is not None:
                     break
-        if not outcome.published:
-            # Not this or that event, then: a bus that is not started, or has a bug.
-            outcome.outage, outcome.refused = first, {}
         return outcome
 
     async def _hand_over(self, rows: Sequence[Row]) -> list[Exception | None]:

@@ -114,23 +114,28 @@ def claim(table: Table) -> str:
 
     FOR UPDATE, as the statement may see less than was committed when it got the lock:
     what the one before deleted is passed over then.
+
+    Both looks are written so that only the index of (partition, position) gives their
+    order: with ``partition = ...`` that of the key would do as well, and PostgreSQL
+    takes it gladly, which is a scan of the whole table where a partition is empty.
     """
     name, lock = quoted(table), f"{oid(table)}::int4"
+    within = (
+        "(partition, position) > ({0}.partition, {0}.after) AND "
+        "(partition, position) < (({0}.partition + 1)::int2, 0::int8) "
+        "ORDER BY partition, position"
+    )
     return f"""
         SELECT event.* FROM (
             SELECT turn.partition, turn.after
             FROM unnest($1::int2[], $2::int8[]) AS turn (partition, after)
-            WHERE CASE WHEN EXISTS (
-                SELECT FROM {name} waiting
-                WHERE waiting.partition = turn.partition
-                AND waiting.position > turn.after
+            WHERE CASE WHEN (
+                SELECT TRUE FROM {name} WHERE {within.format("turn")} LIMIT 1
             ) THEN pg_try_advisory_xact_lock({lock}, turn.partition) ELSE FALSE END
             OFFSET 0
         ) claimed CROSS JOIN LATERAL (
-            SELECT {_READ} FROM {name}
-            WHERE partition = claimed.partition AND position > claimed.after
-            ORDER BY position LIMIT $3
-            FOR UPDATE SKIP LOCKED
+            SELECT {_READ} FROM {name} WHERE {within.format("claimed")}
+            LIMIT $3 FOR UPDATE SKIP LOCKED
         ) event LIMIT $3
     """  # noqa: S608 - the name is quoted
 

@@ -19,7 +19,7 @@ from pamqp.commands import Basic
 
 from shared.messaging._errors import BrokerUnavailableException
 from shared.messaging._rabbit_channel import FastChannel, open_channel
-from shared.messaging._rabbit_connection import describe, is_ready
+from shared.messaging._rabbit_connection import is_ready
 from shared.messaging._rabbit_frames import Packet
 
 # In one write; the broker begins with it while the next is prepared.
@@ -332,7 +332,7 @@ class Publisher:
         self._sent.clear()
         self._returned.clear()
         self._sent_bytes = self._forgotten = 0
-        detail = f"The broker went away: {describe(cause)}"
+        detail = "The broker went away before it confirmed."
         for batch, indices in batches.values():
             batch.fail(indices, detail, cause)
 

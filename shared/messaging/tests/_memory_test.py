@@ -257,6 +257,30 @@ async def test_of_unrouted_events_the_latest_are_kept() -> None:
     assert bus.unrouted_count == 5
 
 
+async def test_a_bus_that_is_being_stopped_takes_no_more() -> None:
+    """Others of the service have what comes while its handler ends."""
+    broker = InMemoryBroker()
+    first, second = _Slow(), _Slow()
+    second.gate.set()
+    old, new = (InMemoryBus("a", broker=broker) for _ in range(2))
+    old.subscribe(UserDeletedEvent, first.handle, name="x")
+    new.subscribe(UserDeletedEvent, second.handle, name="x")
+    await old.start()
+    await old.publish(_event())
+    await until(lambda: first.seen)
+    await new.start()
+    stopping = asyncio.create_task(old.stop())
+    await asyncio.sleep(0)
+    for _ in range(6):
+        await new.publish(_event())
+    await until(lambda: len(second.seen) == 6)
+    first.gate.set()
+    await stopping
+    await new.stop()
+
+    assert len(first.seen) == 1
+
+
 async def test_an_ordered_queue_has_one_consumer_at_a_time() -> None:
     """The next bus takes over when the first one stops, behind what that had."""
     broker = InMemoryBroker()

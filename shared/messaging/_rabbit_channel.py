@@ -19,6 +19,8 @@ from pamqp.body import ContentBody
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
+from shared.messaging._rabbit_connection import replies
+
 OnContent = Callable[[Basic.Deliver | Basic.Return, Basic.Properties, bytes], None]
 OnConfirm = Callable[[Basic.Ack | Basic.Nack], None]
 OnCancel = Callable[[], None]
@@ -67,7 +69,8 @@ class FastChannel:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 if self._pump is not None and not self.ended.done():
                     await asyncio.wait([self._pump])
-                await self.rpc.close()
+                with replies():
+                    await self.rpc.close()
         self.end(ConnectionError("The channel was closed."))
 
     async def _drain(self) -> None:

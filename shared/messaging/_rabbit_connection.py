@@ -10,8 +10,8 @@ import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -151,11 +151,13 @@ class Link:
         )
         try:
             async with asyncio.timeout(self._connect_timeout):
-                await connection.connect()
+                with replies():
+                    await connection.connect()
             self.reached.set()
             closing = connection.closing
             async with asyncio.timeout(SETUP_SECONDS):
-                ended = await self._setup(connection)
+                with replies():
+                    ended = await self._setup(connection)
             self._backoff.succeeded()
             if self.error is not None:
                 _log.info("Connected to RabbitMQ for %s again.", self.name)
@@ -170,6 +172,21 @@ class Link:
         finally:
             self._connection = None
             await _close(connection)
+
+
+@contextmanager
+def replies() -> Iterator[None]:
+    """Around waiting for replies: aiormq cancels who waits when a connection ends.
+
+    A supervisor that took this for its own end would supervise no more.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ConnectionError("The connection was closed.") from error
 
 
 def check_url(url: str) -> None:
@@ -231,7 +248,7 @@ async def _close(connection: Connection) -> None:
     closing = asyncio.ensure_future(connection.close())
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
-            with suppress(Exception):
+            with suppress(Exception), replies():
                 await closing
     except TimeoutError:
         pass

@@ -23,7 +23,7 @@ from shared.messaging._consumption import Consumption, DeliveryLostError, Settle
 from shared.messaging._errors import TopologyError
 from shared.messaging._message import IncomingMessage
 from shared.messaging._rabbit_channel import FastChannel, open_channel
-from shared.messaging._rabbit_connection import Backoff, Link, describe
+from shared.messaging._rabbit_connection import Backoff, Link, describe, replies
 from shared.messaging._rabbit_frames import Packet, Properties, ack, reject
 from shared.messaging._rabbit_publisher import Publisher
 from shared.messaging._subscription import Subscription
@@ -135,14 +135,15 @@ class Consumer:
         """Consume until that ends; why it ended."""
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
-                await self._declare(connection)
-                session = await _Session.open(
-                    connection,
-                    self.subscription.consumer,
-                    self._consumption(self.subscription, self._settler),
-                    self._prefetch,
-                )
-        except (AMQPError, OSError, TopologyError, TimeoutError, RuntimeError) as error:
+                with replies():
+                    await self._declare(connection)
+                    session = await _Session.open(
+                        connection,
+                        self.subscription.consumer,
+                        self._consumption(self.subscription, self._settler),
+                        self._prefetch,
+                    )
+        except Exception as error:  # whatever it is, this must go on
             return error.with_traceback(None)
         self._session = session
         self._backoff.succeeded()
@@ -179,7 +180,7 @@ class Consumer:
     async def _redeclare(self) -> None:
         connection = self._link.connection
         if connection is not None:
-            with suppress(AMQPError, OSError, TopologyError, RuntimeError):
+            with suppress(AMQPError, OSError, TopologyError, RuntimeError), replies():
                 await self._declare(connection)
 
 
@@ -234,7 +235,8 @@ class _Session:
         """Take no more, let handlers end, and close."""
         with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
             async with asyncio.timeout(_CANCEL_SECONDS):
-                await self.channel.rpc.basic_cancel(self._tag)
+                with replies():
+                    await self.channel.rpc.basic_cancel(self._tag)
         self._holding = False
         self._flush()
         if self._stopping is not None:

@@ -37,6 +37,7 @@ from shared.messaging._message import (
     OutgoingMessage,
 )
 from shared.messaging._policy import FailurePolicy
+from shared.messaging._rabbit_connection import replies
 from shared.messaging._rabbit_declare import message_counts
 from shared.messaging._rabbit_frames import Packet, Properties
 from shared.messaging._rabbit_publisher import unavailable
@@ -245,9 +246,10 @@ class RabbitMQBus:
         connection = self._connection()
         try:
             async with asyncio.timeout(self._settings.publish_timeout):
-                channel = await connection.channel()
-                await channel.queue_unbind(consumer, EVENTS, event_type)
-                await channel.close()
+                with replies():
+                    channel = await connection.channel()
+                    await channel.queue_unbind(consumer, EVENTS, event_type)
+                    await channel.close()
         except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
             raise unavailable("The broker did not unbind it.", error) from error
 
@@ -328,7 +330,8 @@ class RabbitMQBus:
         connection = self._connection()
         try:
             async with asyncio.timeout(self._settings.publish_timeout):
-                return await message_counts(connection, queues)
+                with replies():
+                    return await message_counts(connection, queues)
         except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
             raise unavailable("The broker did not answer.", error) from error
 

@@ -120,6 +120,31 @@ class TestResuming(OnServer):
 
         assert sorted(set(seen)) == list(range(2000))
 
+    async def test_when_aiormq_cancels_who_waits_for_it(self, world: BusWorld) -> None:
+        """As it does when a connection ends at the wrong moment: nobody's end."""
+        seen = Seen()
+        bus = world.bus()
+        bus.subscribe(world.Happened, seen.handler, name="seen")
+        await world.start(bus)
+        [consumer] = consumers(bus)
+        declare, calls = consumer._declare, 0
+
+        async def cancelled(connection: object) -> None:
+            nonlocal calls
+            calls += 1
+            if calls < 3:
+                raise asyncio.CancelledError
+            await declare(connection)
+
+        consumer._declare = cancelled
+        consumer._session.channel.end(ConnectionError("of this test"))
+        await until(lambda: calls == 3)
+        await healthy(bus)
+        await bus.publish(world.event(1))
+        await seen.until(1)
+
+        assert seen == [1]
+
     async def test_order_survives_lost_connections(
         self, world: BusWorld, proxy: TcpProxy
     ) -> None:

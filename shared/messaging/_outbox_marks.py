@@ -2,42 +2,43 @@
 
 What was deleted stays in the index until nobody could see it any more: a transaction
 that reads for an hour keeps an hour of deleted rows, and each look from the start
-passes over all of them. So a look begins behind the last row that was published. What
-became visible late, as its transaction took its position early and was slow to commit,
-is before that. It is found by looks from further back:
+passes over all of them. So a look begins at a mark, behind rows that were published.
 
-* from where we were some seconds ago: whenever there is nothing else, and often;
-* from the start: each *every* seconds.
+A transaction takes a position and commits later, when higher ones may have been
+published already. If its row were behind the mark, its successor of the same aggregate
+would be found before it. So the mark goes past a position only when all transactions
+that were writing when it was published have ended, and past no more than what a look
+after that has published in its order.
 
-None of the two takes more than a small share of the time, however long it takes.
+From time to time there is a look from the start nevertheless, for rows whose positions
+are no later than the mark for another reason: a table that was restored, a row that
+somebody had locked. It takes a small share of the time, however long it takes.
 
 Private: used by ``shared.messaging.outbox`` only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from enum import IntEnum
 from typing import Final
 
 from shared.messaging._outbox_rows import Row
 from shared.messaging._outbox_table import PARTITIONS
 
-_RECENT: Final = 2.0
-_RECENT_EVERY: Final = 0.05
-_REST: Final = 20  # times as long as the look took
+_WATCH_EVERY: Final = 0.05
+_REST: Final = 20  # times as long as it took
 
 
 class Start(IntEnum):
     """Where a look begins."""
 
-    NEWEST = 0
-    RECENT = 1
-    FIRST = 2
+    MARK = 0
+    FIRST = 1
 
 
 class Marks:
-    """Positions behind which to look, for each partition.
+    """Positions after which to look, for each partition.
 
     Args:
         every: Seconds between looks from the start.
@@ -46,53 +47,50 @@ class Marks:
 
     def __init__(self, *, every: float, now: float) -> None:
         self._every = every
-        self._after = {
-            start: [0] * PARTITIONS for start in (Start.NEWEST, Start.RECENT)
-        }
-        self._recent_next = [0] * PARTITIONS  # becomes RECENT at the next turn
-        self._turned = now
-        self._due = {Start.RECENT: now + _RECENT_EVERY, Start.FIRST: now + every}
-        self._stay = Start.NEWEST
+        self._mark = [0] * PARTITIONS
+        self._published = [0] * PARTITIONS
+        # Published when `_writing` were writing, and when all of those had ended.
+        self._candidate: list[int] | None = None
+        self._writing: Set[str] = frozenset()
+        self._final = [0] * PARTITIONS
+        self._watch_due = now + _WATCH_EVERY
+        self._first_due = now + every
+        self._stay = Start.MARK
+
+    def watch_is_due(self, now: float) -> bool:
+        """Whether it is time to tell who is writing; see `watched`."""
+        return now >= self._watch_due and self._published != self._mark
+
+    def watched(self, writing: Set[str], *, began: float, ended: float) -> None:
+        """Note which transactions may have taken positions and not ended."""
+        if self._candidate is not None and self._writing.isdisjoint(writing):
+            self._final, self._candidate = self._candidate, None
+        if self._candidate is None:
+            self._candidate, self._writing = list(self._published), writing
+        self._watch_due = ended + max(_WATCH_EVERY, _REST * (ended - began))
 
     def start(self, now: float) -> Start:
         """Where the next look begins."""
-        for start in (Start.FIRST, Start.RECENT):
-            if now >= self._due[start]:
-                return start
-        return self._stay
-
-    def further_back(self, start: Start, now: float) -> Start | None:
-        """Where to look when there was nothing; None where there can't be anything."""
-        if start is Start.NEWEST:
-            return Start.RECENT
-        if start is Start.RECENT and now >= self._due[Start.FIRST]:
-            return Start.FIRST
-        return None
+        return Start.FIRST if now >= self._first_due else self._stay
 
     def after(self, start: Start, partition: int) -> int:
         """The position after which to look."""
-        return 0 if start is Start.FIRST else self._after[start][partition]
+        return 0 if start is Start.FIRST else self._mark[partition]
 
     def looked(
         self, start: Start, rows: Iterable[Row], *, began: float, ended: float
     ) -> None:
-        """Note a look, and whether there was something late."""
-        pause = _REST * (ended - began)
+        """Note a look, and whether there was something behind the mark."""
         if start is Start.FIRST:
-            self._due[Start.FIRST] = ended + max(self._every, pause)
-        if start is not Start.NEWEST:
-            self._due[Start.RECENT] = ended + max(_RECENT_EVERY, pause)
-        newest = self._after[Start.NEWEST]
-        late = any(row.position <= newest[row.partition] for row in rows)
+            self._first_due = ended + max(self._every, _REST * (ended - began))
+        behind = any(row.position <= self._mark[row.partition] for row in rows)
         # There may be more of it than one look returns.
-        self._stay = start if late else Start.NEWEST
+        self._stay = start if behind else Start.MARK
 
-    def published(self, rows: Iterable[Row], now: float) -> None:
-        """Begin behind *rows* from now on."""
-        newest = self._after[Start.NEWEST]
-        if now - self._turned >= _RECENT:
-            self._after[Start.RECENT] = self._recent_next
-            self._recent_next = list(newest)
-            self._turned = now
+    def published(self, rows: Iterable[Row]) -> None:
+        """Note rows of the last look: in each partition all that it saw up to there."""
         for row in rows:
-            newest[row.partition] = max(newest[row.partition], row.position)
+            part, position = row.partition, row.position
+            self._published[part] = max(self._published[part], position)
+            final = min(position, self._final[part])
+            self._mark[part] = max(self._mark[part], final)

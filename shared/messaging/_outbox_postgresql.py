@@ -79,6 +79,7 @@ class PostgresqlRows:
         self._remove = statements.remove(table)
         self._lie_down = statements.lie_down(table, patience_ms=_PATIENCE_MS)
         self._get_up = statements.get_up(table)
+        self._writing = statements.writing(table)
         self._channel = statements.channel(table)
         self._connection: Any = None  # asyncpg's, which has no types
         self._woken = asyncio.Event()
@@ -122,14 +123,9 @@ class PostgresqlRows:
         await self._connection.execute(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
         )
-        start: Start | None = self._marks.start(self._clock())
-        rows: list[Row] = []
-        while start is not None and not rows:
-            began = self._clock()
-            rows = await self._look(start, limit, without)
-            ended = self._clock()
-            self._marks.looked(start, rows, began=began, ended=ended)
-            start = self._marks.further_back(start, ended)
+        if self._marks.watch_is_due(self._clock()):
+            await self._watch()
+        rows = await self._look(self._marks.start(self._clock()), limit, without)
         if not rows:
             await self._connection.execute("COMMIT")
             return rows
@@ -146,7 +142,7 @@ class PostgresqlRows:
             positions = [row.position for row in published]
             await self._connection.execute(self._remove, positions)
         await self._connection.execute("COMMIT")
-        self._marks.published(published, self._clock())
+        self._marks.published(published)
 
     async def wait(self, seconds: float) -> None:
         """Sleep until a writer notifies."""
@@ -189,9 +185,11 @@ class PostgresqlRows:
         turns = [(self._turn + n) % PARTITIONS for n in range(PARTITIONS)]
         partitions = [partition for partition in turns if partition not in without]
         after = [self._marks.after(start, partition) for partition in partitions]
+        began = self._clock()
         found = await self._connection.fetch(self._claim, partitions, after, limit)
+        ended = self._clock()
         loads = json.loads
-        return [
+        rows = [
             Row(
                 position,
                 partition,
@@ -217,6 +215,15 @@ class PostgresqlRows:
                 aggregate_id,
             ) in found
         ]
+        self._marks.looked(start, rows, began=began, ended=ended)
+        return rows
+
+    async def _watch(self) -> None:
+        """Tell the marks who is writing."""
+        began = self._clock()
+        found = await self._connection.fetch(self._writing)
+        writing = frozenset(transaction for (transaction,) in found)
+        self._marks.watched(writing, began=began, ended=self._clock())
 
     async def _lay_down(self) -> bool:
         """Take the lock of those who sleep; False if somebody sleeps already."""

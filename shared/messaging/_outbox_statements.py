@@ -140,6 +140,19 @@ def claim(table: Table) -> str:
     """  # noqa: S608 - the name is quoted
 
 
+def writing(table: Table) -> str:
+    """The transactions, but ours, that may have taken positions and are not visible.
+
+    An INSERT has the lock of the table before it takes one, until its commit is seen.
+    """
+    return f"""
+        SELECT virtualtransaction FROM pg_locks
+        WHERE locktype = 'relation' AND relation = {oid(table)}
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND mode = 'RowExclusiveLock' AND pid IS DISTINCT FROM pg_backend_pid()
+    """  # noqa: S608 - the name is quoted
+
+
 def remove(table: Table) -> str:
     """Delete the rows at the positions $1."""
     return f"DELETE FROM {quoted(table)} WHERE position = ANY($1::int8[])"  # noqa: S608

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from uuid import uuid4
 
 from hypothesis import given
@@ -8,9 +9,9 @@ from hypothesis import strategies as st
 from shared.messaging._message import OutgoingMessage
 from shared.messaging._outbox_marks import Marks, Start
 from shared.messaging._outbox_rows import Row
-from shared.messaging._outbox_table import PARTITIONS
 
 MESSAGE = OutgoingMessage(uuid4(), "piece.moved", b"{}")
+NOBODY: frozenset[str] = frozenset()
 
 
 def row(position: int, partition: int = 0) -> Row:
@@ -18,88 +19,104 @@ def row(position: int, partition: int = 0) -> Row:
     return Row(position, partition, MESSAGE)
 
 
-def test_a_look_begins_behind_what_was_published() -> None:
-    """So deleted rows cost nothing."""
+def watch(marks: Marks, *writing: str) -> None:
+    """Note that these transactions write."""
+    marks.watched(frozenset(writing), began=0.0, ended=0.0)
+
+
+def mark(marks: Marks, partition: int = 0) -> int:
+    """Where a look begins."""
+    return marks.after(Start.MARK, partition)
+
+
+def test_the_mark_waits_for_those_who_were_writing() -> None:
+    """Any of them may have a lower position, whose row is not to be seen yet."""
     marks = Marks(every=1.0, now=0.0)
+    marks.published([row(5), row(9), row(7, 3)])
+    watch(marks, "slow", "quick")
+    marks.published([row(10)])
+    watch(marks, "slow", "next")
+    marks.published([row(11)])
+    before = mark(marks)
+    watch(marks, "next")
+    marks.published([row(12)])
 
-    marks.published([row(5), row(9), row(7, 3)], 0.0)
+    assert (before, mark(marks), mark(marks, 3)) == (0, 9, 0)
 
-    assert marks.start(0.0) is Start.NEWEST
-    assert [marks.after(Start.NEWEST, part) for part in (0, 3, 4)] == [9, 7, 0]
+
+def test_the_mark_is_not_beyond_what_was_published_since() -> None:
+    """What became visible meanwhile must be published first."""
+    marks = Marks(every=1.0, now=0.0)
+    marks.published([row(9)])
+    watch(marks)
+    watch(marks)
+    before = mark(marks)
+    marks.published([row(4)])
+
+    assert (before, mark(marks)) == (0, 4)
+
+
+def test_it_looks_from_the_start_now_and_then() -> None:
+    """And rarely, where that is slow: dead rows are kept by whoever still sees them."""
+    marks = Marks(every=1.0, now=0.0)
+    early, due = marks.start(0.9), marks.start(1.0)
+    marks.looked(Start.FIRST, [], began=1.0, ended=2.0)
+
+    assert (early, due) == (Start.MARK, Start.FIRST)
+    assert (marks.start(21.9), marks.start(22.0)) == (Start.MARK, Start.FIRST)
     assert marks.after(Start.FIRST, 0) == 0
 
 
-def test_where_there_is_nothing_it_looks_further_back() -> None:
-    """At once where it is cheap, from the start when that is due."""
-    marks = Marks(every=1.0, now=0.0)
-
-    assert marks.further_back(Start.NEWEST, 0.5) is Start.RECENT
-    assert marks.further_back(Start.RECENT, 0.5) is None
-    assert marks.further_back(Start.RECENT, 1.0) is Start.FIRST
-    assert marks.further_back(Start.FIRST, 1.0) is None
-
-
-def test_under_load_it_looks_back_too() -> None:
-    """A row that is late does not wait until there is nothing else."""
-    marks = Marks(every=1.0, now=0.0)
-
-    assert marks.start(0.06) is Start.RECENT
-    marks.looked(Start.RECENT, [], began=0.06, ended=0.06)
-    assert marks.start(0.07) is Start.NEWEST
-    assert marks.start(1.0) is Start.FIRST
-
-
-def test_looking_back_takes_a_small_share_of_the_time() -> None:
-    """Where it is slow, it is rare: dead rows are kept by whoever still sees them."""
-    marks = Marks(every=1.0, now=0.0)
-
-    marks.looked(Start.FIRST, [], began=1.0, ended=2.0)
-
-    assert marks.start(21.9) is not Start.FIRST
-    assert marks.start(22.0) is Start.FIRST
-
-
-def test_what_is_late_is_read_to_its_end() -> None:
+def test_what_is_behind_the_mark_is_read_to_its_end() -> None:
     """After a restored table, say, whose positions begin anew."""
     marks = Marks(every=1.0, now=0.0)
-    marks.published([row(1000)], 0.0)
+    marks.published([row(1000)])
+    watch(marks)
+    watch(marks)
+    marks.published([row(1001)])
 
     marks.looked(Start.FIRST, [row(1), row(2)], began=1.0, ended=1.0)
     again = marks.start(1.01)
-    marks.looked(Start.FIRST, [row(1001)], began=1.02, ended=1.02)
+    marks.looked(Start.FIRST, [row(1002)], began=1.02, ended=1.02)
 
-    assert again is Start.FIRST
-    assert marks.start(1.03) is Start.NEWEST
+    assert (again, marks.start(1.03)) == (Start.FIRST, Start.MARK)
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.floats(0, 3),
-            st.lists(
-                st.tuples(st.integers(1, 10**6), st.integers(0, PARTITIONS - 1)),
-                max_size=5,
-            ),
-        ),
-        max_size=30,
-    )
-)
-def test_marks_only_grow_and_the_recent_is_behind(
-    batches: list[tuple[float, list[tuple[int, int]]]],
-) -> None:
-    """What was published in the last two seconds is looked at again."""
+def test_it_asks_who_writes_while_that_may_help() -> None:
+    """Not when nothing was published, and not all the time."""
     marks = Marks(every=1.0, now=0.0)
-    now = 0.0
-    history: list[tuple[float, list[int]]] = [(0.0, [0] * PARTITIONS)]
-    for pause, batch in batches:
-        now += pause
-        marks.published([row(*one) for one in batch], now)
-        newest = [marks.after(Start.NEWEST, part) for part in range(PARTITIONS)]
-        recent = [marks.after(Start.RECENT, part) for part in range(PARTITIONS)]
-        before = [marks for at, marks in history if at <= now - 2.0] or [
-            [0] * PARTITIONS
-        ]
+    idle = marks.watch_is_due(10.0)
+    marks.published([row(1)])
+    asked = marks.watch_is_due(0.04), marks.watch_is_due(0.06)
+    marks.watched(NOBODY, began=1.0, ended=1.1)
 
-        assert all(a >= b for a, b in zip(newest, history[-1][1], strict=True))
-        assert all(a <= b for a, b in zip(recent, before[-1], strict=True))
-        history.append((now, newest))
+    assert (idle, *asked) == (False, False, True)
+    assert (marks.watch_is_due(3.0), marks.watch_is_due(3.2)) == (False, True)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 4))
+def test_no_row_is_ever_behind_the_mark(seed: int, batch: int) -> None:
+    """Whatever writers, looks and questions do, in whichever order."""
+    rng = random.Random(seed)  # noqa: S311 - a test
+    marks = Marks(every=1e9, now=0.0)
+    writing: dict[str, int] = {}
+    visible: set[int] = set()
+    published: list[int] = []
+    taken = 0
+    for step in range(120):
+        match rng.randrange(4):
+            case 0:
+                taken += 1
+                writing[f"t{step}"] = taken
+            case 1 if writing:
+                visible.add(writing.pop(rng.choice(list(writing))))
+            case 2:
+                marks.watched(frozenset(writing), began=0.0, ended=0.0)
+            case 3:
+                found = sorted(n for n in visible if n > mark(marks))[:batch]
+                done = found[: rng.randint(0, len(found))]
+                visible -= set(done)
+                published += done
+                marks.published([row(n) for n in done])
+
+        assert not [n for n in (visible | {*writing.values()}) if n <= mark(marks)]

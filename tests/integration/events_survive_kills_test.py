@@ -374,10 +374,6 @@ class _HeldPublisher:
         return [None] * len(messages)
 
 
-@pytest.mark.xfail(
-    reason="A look that begins behind the last published row finds the second step "
-    "before the first, whose position is lower and whose commit was late.",
-)
 async def test_a_late_commit_is_not_overtaken_by_its_successor(
     postgresql: PrivatePostgreSQL,
 ) -> None:

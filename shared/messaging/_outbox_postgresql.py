@@ -16,10 +16,17 @@ from typing import Any, Final
 from sqlalchemy import Table
 
 from shared.database import Database
-from shared.messaging import _outbox_statements as statements
 from shared.messaging._message import OutgoingMessage
 from shared.messaging._outbox_marks import Marks, Start
 from shared.messaging._outbox_rows import Row
+from shared.messaging._outbox_statements import (
+    channel,
+    claim,
+    get_up,
+    lie_down,
+    remove,
+    writing,
+)
 from shared.messaging._outbox_table import PARTITIONS
 
 _ANSWER_WITHIN: Final = 30.0
@@ -75,12 +82,12 @@ class PostgresqlRows:
         }
         self._listen = listen
         self._clock = clock
-        self._claim = statements.claim(table)
-        self._remove = statements.remove(table)
-        self._lie_down = statements.lie_down(table, patience_ms=_PATIENCE_MS)
-        self._get_up = statements.get_up(table)
-        self._writing = statements.writing(table)
-        self._channel = statements.channel(table)
+        self._claim = claim(table)
+        self._remove = remove(table)
+        self._lie_down = lie_down(table, patience_ms=_PATIENCE_MS)
+        self._get_up = get_up(table)
+        self._writing = writing(table)
+        self._channel = channel(table)
         self._connection: Any = None  # asyncpg's, which has no types
         self._woken = asyncio.Event()
         self._resting = False  # we looked after we lay down
@@ -105,8 +112,8 @@ class PostgresqlRows:
                 list(self._settings.values()),
             )
             if self._listen:
-                channel = await connection.fetchval(f"SELECT {self._channel}")
-                await connection.add_listener(channel, self._notified)
+                name = await connection.fetchval(f"SELECT {self._channel}")
+                await connection.add_listener(name, self._notified)
             connection.add_termination_listener(self._notified)
         except BaseException:
             connection.terminate()
@@ -222,8 +229,8 @@ class PostgresqlRows:
         """Tell the marks who is writing."""
         began = self._clock()
         found = await self._connection.fetch(self._writing)
-        writing = frozenset(transaction for (transaction,) in found)
-        self._marks.watched(writing, began=began, ended=self._clock())
+        writers = frozenset(transaction for (transaction,) in found)
+        self._marks.watched(writers, began=began, ended=self._clock())
 
     async def _lay_down(self) -> bool:
         """Take the lock of those who sleep; False if somebody sleeps already."""

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import insert, text
 
 from shared.database import Database
-from shared.messaging import _outbox_statements as statements
 from shared.messaging._outbox_postgresql import PostgresqlRows
+from shared.messaging._outbox_statements import ASLEEP, channel, claim
 from shared.messaging._outbox_table import WRITTEN, values_of
 from shared.messaging.outbox import Outbox, OutboxRelay
 from shared.messaging.tests.outbox_contract import (
@@ -108,8 +108,8 @@ class TestPostgresql(OutboxContract):
         """NOTIFY lets commits wait for each other; under load nobody sleeps."""
         heard: list[str] = []
         listener = await asyncpg.connect(url)
-        channel = await listener.fetchval(f"SELECT {statements.channel(EVENTS)}")
-        await listener.add_listener(channel, lambda *_: heard.append("wake"))
+        name = await listener.fetchval(f"SELECT {channel(EVENTS)}")
+        await listener.add_listener(name, lambda *_: heard.append("wake"))
 
         await self.add(database, outbox, moved(0))
         sink.open.clear()
@@ -137,7 +137,7 @@ class TestPostgresql(OutboxContract):
                 "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted "
                 "AND mode = 'ExclusiveLock' AND objid = $1 AND database = "
                 "(SELECT oid FROM pg_database WHERE datname = current_database())",
-                statements.ASLEEP,
+                ASLEEP,
             ):
                 await asyncio.sleep(0.01)
 
@@ -181,7 +181,7 @@ class TestPostgresql(OutboxContract):
                 partitions,
             )
         await connection.execute("ANALYZE outbox")
-        await connection.execute(f"PREPARE claim AS {statements.claim(EVENTS)}")
+        await connection.execute(f"PREPARE claim AS {claim(EVENTS)}")
         plan = await connection.fetch(
             "EXPLAIN EXECUTE claim('{0,1}'::int2[], '{0,0}'::int8[], 100)"
         )

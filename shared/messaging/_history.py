@@ -41,6 +41,7 @@ OWN_HEADERS: Final = frozenset(
 """What a replay leaves out, so that the message begins anew."""
 
 _REMEMBERED: Final = 20
+_MOST: Final = 2**31 - 1
 _LONGEST_NAME: Final = 200
 _LONGEST: Final = 20_000  # of a header that somebody else may have written
 
@@ -90,8 +91,8 @@ class History:
         failure = Failure(self.rounds + 1, now, error_name(error), digest_of(error))
         return replace(
             self,
-            rounds=self.rounds + 1,
-            attempts=self.attempts + tries,
+            rounds=min(self.rounds + 1, _MOST),
+            attempts=min(self.attempts + tries, _MOST),
             failures=(*self.failures, failure)[-_REMEMBERED:],
         )
 
@@ -152,7 +153,7 @@ def digest_of(error: BaseException) -> str:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and 0 <= value < 2**31 else 0
+    return value if type(value) is int and 0 <= value <= _MOST else 0
 
 
 def _failures(text: object) -> tuple[Failure, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.events import (
@@ -88,6 +88,7 @@ def test_an_envelope_is_read_whatever_it_calls_itself(content_type: str) -> None
     assert read_event(message, PLATFORM_EVENTS) == EVENT
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(
     body=st.binary() | st.just(EVENT.encode()) | st.just(b"{}"),
     content_type=st.text() | st.just("application/cloudevents+json"),

@@ -5,7 +5,7 @@ from math import inf, nan
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.messaging import FailurePolicy
@@ -65,6 +65,7 @@ def test_the_longest_hold_counts_tries_and_delays() -> None:
     assert policy.longest_hold == 30 + 6 * 5
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(
     delays=st.lists(st.floats(0.001, 86400), max_size=8).map(tuple),
     most=st.floats(60, 2000),

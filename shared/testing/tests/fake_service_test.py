@@ -213,7 +213,7 @@ def test_a_delay_holds_up_whatever_comes(fake: FakeService) -> None:
     """For as many requests as were said."""
     fake.on("GET", "/x").delay(0.2, times=1).reply(json=1)
 
-    with pytest.raises(httpx2.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout, match="timed out"):
         CLIENT.get(f"{fake.url}/x", timeout=0.05)
 
     assert CLIENT.get(f"{fake.url}/x", timeout=30).json() == 1
@@ -237,7 +237,7 @@ def test_hanging_ends_when_the_caller_gives_up(fake: FakeService) -> None:
     """Else connections would pile up in a long test."""
     fake.on("GET", "/x").hang()
 
-    with pytest.raises(httpx2.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout, match="timed out"):
         CLIENT.get(f"{fake.url}/x", timeout=0.1)
 
     fake.wait_until_idle()
@@ -249,7 +249,7 @@ def test_a_delay_ends_when_the_caller_gives_up(fake: FakeService) -> None:
     """Nobody is there to be answered."""
     fake.on("GET", "/x").delay(1000).reply(json=1)
 
-    with pytest.raises(httpx2.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout, match="timed out"):
         CLIENT.get(f"{fake.url}/x", timeout=0.1)
 
     fake.wait_until_idle()
@@ -271,9 +271,9 @@ def test_a_reset_is_one(fake: FakeService) -> None:
     """RST, not FIN: the other side's read fails instead of ending."""
     fake.on("GET", "/x").reset()
 
-    with pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError, match="reset by peer"):
         raw(fake, b"GET /x HTTP/1.1\r\n\r\n")
-    with pytest.raises(httpx2.ReadError):
+    with pytest.raises(httpx2.ReadError, match="reset by peer"):
         get(fake, "/x")
 
 
@@ -336,7 +336,7 @@ def test_a_redirect_loop(fake: FakeService) -> None:
     """Leads back with its query, as often as one follows."""
     fake.on("GET", "/x").redirect_loop()
 
-    with pytest.raises(httpx2.TooManyRedirects):
+    with pytest.raises(httpx2.TooManyRedirects, match="redirects"):
         CLIENT.get(f"{fake.url}/x?a=1", follow_redirects=True)
 
     assert {request.target for request in fake.requests} == {"/x?a=1"}
@@ -346,7 +346,7 @@ def test_garbage(fake: FakeService) -> None:
     """What comes is no HTTP."""
     fake.on("GET", "/x").garbage()
 
-    with pytest.raises(httpx2.RemoteProtocolError):
+    with pytest.raises(httpx2.RemoteProtocolError, match="status line"):
         get(fake, "/x")
 
 
@@ -356,7 +356,7 @@ def test_a_service_that_goes_down_and_up(fake: FakeService) -> None:
     url = fake.url
     fake.go_down()
 
-    with pytest.raises(httpx2.ConnectError):
+    with pytest.raises(httpx2.ConnectError, match="refused"):
         CLIENT.get(f"{url}/x")
 
     fake.go_up()

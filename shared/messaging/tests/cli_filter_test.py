@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.messaging._cli_errors import UsageError
@@ -112,6 +112,7 @@ def test_every_reason_can_be_asked_for(reason: str) -> None:
     assert parse_filter(f"reason={reason}").patterns == {"reason": reason}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     patterns=st.dictionaries(
         st.sampled_from([n for n in NAMES if n != "reason"]), WORDS
@@ -142,6 +143,7 @@ def test_what_is_written_is_read(
     assert found.matches(facts, moment, NOW) is all(met)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=st.text())
 def test_any_text_is_a_filter_or_is_refused(text: str) -> None:
     """And never a filter without a condition."""

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pamqp.commands import Basic
 
@@ -83,6 +83,7 @@ def test_the_body_of_a_known_event_is_shown_without_its_secrets(wire: Wire) -> N
     assert SECRET in found.raw_body()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(token=st.text(st.characters(categories=["L", "N"]), min_size=8, max_size=64))
 def test_no_secret_is_shown(token: str) -> None:
     """Of which letters it may be; those of its message are no secrets."""
@@ -185,6 +186,7 @@ def test_an_unrouted_event_has_the_key_it_came_with() -> None:
     assert message(routing_key="accounts.book.dead").event_type is None
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     headers=st.dictionaries(
         st.sampled_from(

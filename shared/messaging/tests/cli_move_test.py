@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pamqp.commands import Basic
 
@@ -238,6 +238,7 @@ def test_an_error_leaves_what_was_done() -> None:
     assert scene.walk.tally.done == 1
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     types=st.text("abx", max_size=30),
     limit=st.none() | st.integers(1, 10),

@@ -265,6 +265,7 @@ def measure(
     seconds: float = 0.3,
     warm: int = 500,
     multiple: int = 100,
+    least: int = 100,
     most: int = 1_000_000,
 ) -> Rates:
     """Run all rows so long each, *rounds* times in a new random order.
@@ -277,6 +278,7 @@ def measure(
         seconds: What a row is to take in a round.
         warm: How many events come first, to see how fast a row is.
         multiple: The numbers are multiples of this.
+        least: The smallest number.
         most: The largest number.
     """
     counts = {}
@@ -287,7 +289,7 @@ def measure(
             rate, _ = row(warm)
             after(name, warm)
         wanted = round(rate * seconds / multiple) * multiple
-        counts[name] = min(most, max(multiple, wanted))
+        counts[name] = min(most, max(least, wanted))
     order, found = list(rows), Rates()
     shuffle = random.Random(1).shuffle
     by_name: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}

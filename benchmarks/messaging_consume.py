@@ -217,6 +217,7 @@ def main() -> None:
             before=lambda name, count: raw.publish(count),
             after=check,
             warm=1000,
+            least=2000,
             seconds=0.5,
         )
         raw.close()

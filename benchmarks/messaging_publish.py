@@ -247,7 +247,7 @@ def main() -> None:
         run.run(bus.start())  # declares the exchange
         raw.queue(QUEUE, TYPE)
         peers = run.run(Peers(server.url).__aenter__())
-        rows = {"floor: frames made beforehand": raw.publish}
+        rows: dict[str, brokers.Run] = {"floor: frames made beforehand": raw.publish}
         rows |= peers.rows() | kernel_rows(bus)
 
         def check(name: str, count: int) -> None:

@@ -182,7 +182,8 @@ class JWKSClient:
 
     async def aclose(self) -> None:
         """End a fetch that is under way. Those who wait for it get what is held."""
-        if self._flight is not None:
+        # One that has landed may belong to a loop that has ended.
+        if self._flight is not None and not self._flight.done():
             self._flight.cancel()
             await asyncio.wait([self._flight])
 

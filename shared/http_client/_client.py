@@ -85,7 +85,7 @@ class ServiceClient:
         return self._engine.breakers
 
     async def __aenter__(self) -> Self:
-        self._engine.check_open()
+        self._engine.open()
         return self
 
     async def __aexit__(

@@ -206,6 +206,10 @@ class Engine:
             **options,
         )
 
+    def open(self) -> None:
+        """Take calls again after `aclose`, as a service may be started again."""
+        self._closed = False
+
     def check_open(self) -> None:
         """Refuse to go on after `aclose`.
 

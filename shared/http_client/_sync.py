@@ -64,7 +64,7 @@ class SyncServiceClient:
         return self._engine.breakers
 
     def __enter__(self) -> Self:
-        self._engine.check_open()
+        self._engine.open()
         return self
 
     def __exit__(

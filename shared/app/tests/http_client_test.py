@@ -180,3 +180,13 @@ def test_connections_end_with_the_service(make: Make, subjects: FakeService) -> 
         assert subjects.open_connections == 1
 
     subjects.wait_until_idle()
+
+
+def test_a_service_that_is_started_again(make: Make, subjects: FakeService) -> None:
+    """Calls as it did: an application may be started twice in one process."""
+    subjects.on("GET", "/api/v1/subjects/{id}").reply(json={"name": "Math"})
+    service = reports(make, {SUBJECTS: subjects.url})
+
+    for _ in range(2):
+        with TestClient(service.app) as client:
+            assert client.get("/reports/7").json() == {"name": "Math"}

@@ -466,6 +466,17 @@ async def test_close_ends_the_fetch(client: JWKSClient, issuer: Issuer) -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
+def test_close_in_a_later_loop(client: JWKSClient) -> None:
+    """As when a test client starts an application again: the old fetch is over."""
+    asyncio.run(_fetched(client))
+
+    asyncio.run(client.aclose())
+
+
+async def _fetched(client: JWKSClient) -> None:
+    await client.ring()
+
+
 async def test_close_without_a_fetch(client: JWKSClient) -> None:
     """Closing what never fetched, or has fetched, does nothing."""
     await client.aclose()

@@ -891,6 +891,14 @@ async def test_closed_is_closed(kind: Kind, upstream: FakeUpstream) -> None:
     assert len(upstream.requests) == 1
 
 
+async def test_opened_again(kind: Kind, upstream: FakeUpstream) -> None:
+    """A service that is started again enters the client that it closed."""
+    client = Face(kind, upstream.url)
+    for _ in range(2):
+        async with client:
+            assert await client.get("/a") == [1]
+
+
 async def test_many_at_once(kind: Kind, upstream: FakeUpstream) -> None:
     """One client serves all tasks and threads."""
     async with Face(kind, upstream.url) as client:

@@ -37,6 +37,10 @@ class Face:
         self.breakers = self.client.breakers
 
     async def __aenter__(self) -> Self:
+        if isinstance(self.client, ServiceClient):
+            await self.client.__aenter__()
+        else:
+            await asyncio.to_thread(self.client.__enter__)
         return self
 
     async def __aexit__(

@@ -44,7 +44,7 @@ _FASTAPI = "fastapi starlette"
 _SQL = "sqlalchemy aiosqlite asyncpg psycopg"
 _TRACES = "opentelemetry_api opentelemetry_sdk opentelemetry_exporter_otlp_proto_http"
 _HTTP = "httpx2"
-_AMQP = "aio_pika aiormq pamqp"
+_AMQP = "aiormq pamqp"
 _CHASSIS = f"{_SETTINGS} {_JOSE} {_FASTAPI} {_HTTP} prometheus_client uvicorn"
 
 FLOORS: Mapping[str, Package] = {

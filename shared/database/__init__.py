@@ -19,6 +19,7 @@ from shared.database._errors import (
     StaleRecordException,
     StatementTimeoutException,
     StorageFullException,
+    TransactionAbortedError,
     TransactionConflictException,
 )
 from shared.database._etags import etag_of, require_match
@@ -79,6 +80,7 @@ __all__ = [
     "StatementTimeoutException",
     "TransactionConflictException",
     "StorageFullException",
+    "TransactionAbortedError",
     "DatabaseConfigurationError",
     "RefusedValueError",
 ]

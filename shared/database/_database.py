@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from shared.config import DatabaseConfig
+from shared.database._aborted import refuse_aborted
 from shared.database._errors import DatabaseUnavailableException, RefusedValueError
 from shared.database._pools import AsyncPool, SyncPool
 from shared.database._retry import collisions_retried
@@ -379,6 +380,8 @@ class Database:
 
     def _prepare(self, engine: Engine) -> None:
         _by_dialect[engine.dialect] = ref(self)
+        if self.dialect == "postgresql":
+            refuse_aborted(engine)
         translate_errors(engine)
         if self.dialect == "sqlite":
             memory = self._target.memory

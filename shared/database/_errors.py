@@ -96,6 +96,10 @@ class StorageFullException(ServiceUnavailableException):
     detail = "The storage of the database is full."
 
 
+class TransactionAbortedError(RuntimeError):
+    """A commit of which nothing would have been kept: a mistake of the service."""
+
+
 class DatabaseConfigurationError(ValueError):
     """The settings of a database can't work. The message shows no value of them."""
 

@@ -12,9 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeVar, overload
 
-from sqlalchemy import text
 from sqlalchemy.event import listen, remove
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -30,7 +28,6 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 _FORM: Final = "async def handler(event, session)"
-_ABORTED: Final = "25P02"  # in_failed_sql_transaction
 
 
 class HandlerTransactionError(RuntimeError):
@@ -101,7 +98,6 @@ def idempotent(
                     return False, None
                 with _one_transaction(session, function):
                     result = await handler(*arguments, session)
-                await _check_sound(session, function)
                 return True, result
 
             ran, result = await inbox.database.run_in_transaction(
@@ -190,24 +186,3 @@ def _one_transaction(session: AsyncSession, function: str) -> Iterator[None]:
             "event was handled is undone with it. Use session.begin_nested() for a "
             "part that may fail."
         )
-
-
-async def _check_sound(session: AsyncSession, function: str) -> None:
-    """Refuse a transaction that PostgreSQL would roll back when told to commit.
-
-    After an error in one statement it does so, and reports success
-    (https://www.postgresql.org/docs/current/sql-commit.html). The note and the effects
-    would be gone, and the message acknowledged.
-    """
-    if session.get_bind().dialect.name != "postgresql":
-        return
-    try:
-        await session.execute(text("SELECT 1"))
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _ABORTED:
-            raise
-        raise HandlerTransactionError(
-            f"{function} caught an error of the database, after which nothing of its "
-            "transaction can be committed. Use session.begin_nested() for a part that "
-            "may fail."
-        ) from error

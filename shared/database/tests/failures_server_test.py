@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import ForeignKey, MetaData, String, select, text
+from sqlalchemy import ForeignKey, MetaData, String, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.pool import QueuePool
@@ -27,7 +27,9 @@ from shared.database import (
     Base,
     Database,
     DatabaseUnavailableException,
+    DuplicateException,
     StatementTimeoutException,
+    TransactionAbortedError,
     TransactionConflictException,
     UUIDKeyMixin,
 )
@@ -564,3 +566,61 @@ def test_a_forked_child_connects_for_itself(url: str) -> None:
     assert childs != str(pid)
     assert sync_value(database, question) == pid
     database.dispose_sync()
+
+
+async def test_a_commit_that_would_keep_nothing_fails(database: Database) -> None:
+    """PostgreSQL rolls back when a statement failed before, and reports success."""
+    with pytest.raises(TransactionAbortedError, match=r"Use session\.begin_nested"):
+        async with database.session() as session:
+            session.add(Account(id=11))
+            await session.flush()
+            with pytest.raises(DuplicateException, match="already exists"):
+                await session.execute(insert(Account).values(id=11))
+
+    assert await _ids(database) == []
+
+
+def test_the_same_without_async(database: Database) -> None:
+    """The other driver says nothing either."""
+    with (
+        pytest.raises(TransactionAbortedError, match=r"Use session\.begin_nested"),
+        database.sync_session() as session,
+    ):
+        session.add(Account(id=11))
+        session.flush()
+        with pytest.raises(DuplicateException, match="already exists"):
+            session.execute(insert(Account).values(id=11))
+
+
+async def test_what_a_savepoint_undid_keeps_nothing_from_the_commit(
+    database: Database,
+) -> None:
+    """The transaction is sound again, and the next one on that connection is too."""
+    for number in (11, 12):
+        async with database.session() as session:
+            session.add(Account(id=number))
+            await session.flush()
+            with pytest.raises(DuplicateException, match="already exists"):
+                async with session.begin_nested():
+                    await session.execute(insert(Account).values(id=number))
+
+    assert await _ids(database) == [11, 12]
+
+
+async def test_a_value_that_never_left_the_driver_aborts_nothing(
+    database: Database,
+) -> None:
+    """The server knows nothing of it, so the rest is kept."""
+    async with database.session() as session:
+        session.add(Account(id=11))
+        await session.flush()
+        with pytest.raises(ValidationError, match="does not fit"):
+            await session.execute(insert(Account).values(id=2**70))
+
+    assert await _ids(database) == [11]
+
+
+async def _ids(database: Database) -> list[int]:
+    async with database.session(read_only=True) as session:
+        found = select(Account.id).where(Account.id > 10).order_by(Account.id)
+        return list(await session.scalars(found))

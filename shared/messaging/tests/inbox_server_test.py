@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database import Database, DuplicateException
-from shared.messaging.inbox import HandlerTransactionError, Inbox, idempotent
+from shared.database import Database, DuplicateException, TransactionAbortedError
+from shared.messaging.inbox import Inbox, idempotent
 from shared.messaging.tests.inbox_contract import (
     EFFECTS,
     WORK,
@@ -42,7 +42,9 @@ class TestPostgresql(InboxContract):
             with suppress(DuplicateException):
                 await session.execute(insert(WORK).values(what="unique"))
 
-        with pytest.raises(HandlerTransactionError, match="caught an error of the dat"):
+        with pytest.raises(
+            TransactionAbortedError, match="error of the database was caught"
+        ):
             await deliver(book, paid())
 
         assert (await effects(database), await notes(database)) == ([], 0)

@@ -101,6 +101,11 @@ class Database:
         return self._target.dialect
 
     @property
+    def in_memory(self) -> bool:
+        """Whether it is SQLite without a file, and ends with this process."""
+        return bool(self._target.memory)
+
+    @property
     def engine(self) -> AsyncEngine:
         """The engine for ``async`` code: asyncpg, or aiosqlite."""
         with self._lock:

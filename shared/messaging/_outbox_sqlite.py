@@ -115,14 +115,13 @@ class SqliteRows:
 
 
 async def _lock_of(database: Database, table: Table) -> _Lock:
+    if database.in_memory:  # and so of this process alone
+        name = f"{__name__}.{table.name}"
+        return _MemoryLock(database.beside.setdefault(name, threading.Lock()))
     async with database.session(read_only=True) as session:
         listed = await session.execute(text("PRAGMA database_list"))
-        path = next((file for _, name, file in listed if name == "main"), "")
-    if path:
-        return _FileLock(f"{path}.{table.name}-relay")
-    # In memory, and so of this process alone
-    locks = database.beside
-    return _MemoryLock(locks.setdefault(f"{__name__}.{table.name}", threading.Lock()))
+        path = next(file for _, name, file in listed if name == "main")
+    return _FileLock(f"{path}.{table.name}-relay")
 
 
 class _FileLock:

@@ -325,3 +325,14 @@ async def test_cancelled_while_it_reads(
     assert [type(error) for error in kept] == [asyncio.CancelledError]
     assert notes(database) == 3
     await database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "in_memory"),
+    [("sqlite://", True), ("sqlite:///:memory:", True), ("sqlite:///./x.db", False)],
+)
+def test_a_database_knows_whether_it_is_a_file(url: str, in_memory: bool) -> None:
+    """Who keeps something beside the file must not make one for a database without."""
+    database = Database(DatabaseConfig(url=url), service_name="my-service")
+
+    assert database.in_memory is in_memory

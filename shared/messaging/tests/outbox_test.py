@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, text
 
 from shared.config import DatabaseConfig
 from shared.database import Base, Database
@@ -98,6 +99,20 @@ class TestSqliteMemory(OneRelay):
     def other(self, database: Database, url: str) -> Database:
         """Itself: nobody else can reach it."""
         return database
+
+    async def test_it_leaves_no_file(
+        self, database: Database, outbox: Outbox, sink: Sink
+    ) -> None:
+        """SQLite has a path for it all the same, which begins at the root."""
+        async with OutboxRelay(outbox, database, sink):
+            await self.add(database, outbox, moved(1))
+            await until(lambda: len(sink.taken) == 1)
+        async with database.session(read_only=True) as session:
+            listed = await session.execute(text("PRAGMA database_list"))
+            path = next(file for _, name, file in listed if name == "main")
+
+        assert path.startswith("/")
+        assert not Path(f"{path}.{EVENTS.name}-relay").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from os.path import lexists
@@ -111,8 +112,9 @@ class TestSqliteMemory(OneRelay):
             listed = await session.execute(text("PRAGMA database_list"))
             path = next(file for _, name, file in listed if name == "main")
 
-        assert path.startswith("/")
-        assert not lexists(f"{path}.{EVENTS.name}-relay")
+        beside = f"{path}.{EVENTS.name}-relay"
+        assert beside.startswith("/")
+        assert not await asyncio.to_thread(lexists, beside)
 
 
 @pytest.mark.parametrize(

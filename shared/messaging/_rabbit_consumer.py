@@ -24,7 +24,7 @@ from shared.messaging._errors import TopologyError
 from shared.messaging._message import IncomingMessage
 from shared.messaging._rabbit_channel import FastChannel, open_channel
 from shared.messaging._rabbit_connection import Backoff, Link, describe, replies
-from shared.messaging._rabbit_frames import Packet, Properties, ack, reject
+from shared.messaging._rabbit_frames import Packet, Properties, ack, drop, reject
 from shared.messaging._rabbit_publisher import Publisher
 from shared.messaging._subscription import Subscription
 from shared.messaging._topology import EVENTS, dead_queue, retry_queue
@@ -302,12 +302,19 @@ class _Settler:
         """Put a copy into *queue*, and only then let go of the message."""
         tag: _Tag = message.tag
         ended = tag.session.channel.ended
-        packet = Packet.of("", queue, _copied(message, headers), message.body)
+        try:
+            packet = Packet.of("", queue, _copied(message, headers), message.body)
+        except ValueError as unfit:
+            self._let_die(tag, unfit)
+            return
         backoff = Backoff()
         while not ended.done():
             [error] = await self._publisher.publish([packet])
             if error is None:
                 await self.done(message)
+                return
+            if isinstance(error, ValueError):
+                self._let_die(tag, error)
                 return
             _log.warning(
                 "A message of %s could not be put into %s; trying again. %s",
@@ -316,6 +323,20 @@ class _Settler:
             await self._redeclare()  # somebody may have deleted that queue
             await asyncio.wait([ended], timeout=backoff.delay())
         raise DeliveryLostError
+
+    def _let_die(self, tag: _Tag, error: ValueError) -> None:
+        """Have the broker make a dead letter of it, as it came.
+
+        A copy that has no room for our headers would never be taken.
+        """
+        if tag.session.channel.ended.done():
+            raise DeliveryLostError
+        _log.error(
+            "A message of %s is a dead letter without its history, for which it has "
+            "no room. %s",
+            *(self._consumer, describe(error)),
+        )
+        tag.session.settle(drop, tag.number)
 
 
 async def _unused(_: object) -> None:

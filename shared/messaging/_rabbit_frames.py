@@ -115,6 +115,11 @@ def reject(channel: int, tag: int) -> bytes:
     return _ACK.pack(_METHOD, channel, 13, _BASIC, 90, tag, 1, _END[0])
 
 
+def drop(channel: int, tag: int) -> bytes:
+    """The frame that lets its queue make a dead letter of one delivery."""
+    return _ACK.pack(_METHOD, channel, 13, _BASIC, 90, tag, 0, _END[0])
+
+
 def table(fields: Mapping[str, Any]) -> bytes:
     """A field table.
 

@@ -366,6 +366,42 @@ class TestForeignMessages(OnServer):
             *(properties.timestamp, "odd", "legacy"),
         ]
 
+    @pytest.mark.parametrize("ordered", [False, True])
+    async def test_headers_that_have_no_room_for_ours(
+        self, world: BusWorld, backend: Backend, *, ordered: bool
+    ) -> None:
+        """A dead letter as it came, of the broker's; others are not held up."""
+
+        async def fail_first(_: Event) -> None:
+            if len(seen) == 1:
+                raise ValueError
+
+        seen = Seen(fail_first)
+        bus = world.bus()
+        consumer = bus.subscribe(
+            world.Happened,
+            seen.handler,
+            name="seen",
+            policy=FailurePolicy(immediate_retries=0, delays=()),
+            ordered=ordered,
+            concurrency=1,
+        ).consumer
+        await world.start(bus)
+        large = Basic.Properties(headers={"large": "x" * 130_900})
+        sent = [b"no json", world.event(1).encode()]
+        async with backend.channel() as channel:
+            for body in sent:
+                await channel.basic_publish(
+                    body, routing_key=consumer, properties=large
+                )
+        await bus.publish(world.event(2))
+        await seen.until(2)
+        letters = await world.dead_letters(consumer, 2)
+
+        assert seen == [1, 2]
+        assert [letter.body for letter in letters] == sent
+        assert {len(letter.headers["large"]) for letter in letters} == {130_900}
+
     async def test_the_routing_key_survives_retries(self, world: BusWorld) -> None:
         """Of a message without a type, which comes back under its queue's name."""
         told: list[Observation] = []

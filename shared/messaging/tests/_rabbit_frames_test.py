@@ -16,7 +16,7 @@ from pamqp.body import ContentBody
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from shared.messaging._rabbit_frames import Packet, Properties, ack, reject, table
+from shared.messaging._rabbit_frames import Packet, Properties, ack, drop, reject, table
 
 NAMES = st.text(max_size=60)
 MOMENTS = st.datetimes(
@@ -129,12 +129,16 @@ def test_properties_are_never_cut() -> None:
 
 @given(st.integers(1, 65535), st.integers(0, 2**64 - 1))
 def test_settlements(channel: int, tag: int) -> None:
-    """One delivery each, and a rejected one goes back to its queue."""
+    """One delivery each; a rejected one goes back to its queue, a dropped one not."""
     _, where, taken = pamqp.frame.unmarshal(ack(channel, tag))
     _, also, back = pamqp.frame.unmarshal(reject(channel, tag))
+    *_, gone = pamqp.frame.unmarshal(drop(channel, tag))
 
     assert isinstance(taken, Basic.Ack)
     assert isinstance(back, Basic.Reject)
+    assert isinstance(gone, Basic.Reject)
+    assert gone.delivery_tag == back.delivery_tag
+    assert gone.requeue is False
     assert (where, also) == (channel, channel)
     # pamqp reads tags as signed; aiormq never sees one so large.
     assert struct.pack(">q", taken.delivery_tag) == struct.pack(">Q", tag)

@@ -265,7 +265,7 @@ class OutboxRelay:
             self._standing_by = False
             now = self._clock()
             held = [part for part, one in self._held.items() if one.until > now]
-            batch = await rows.take(self._batch, without=held)
+            batch = self._not_behind(await rows.take(self._batch, without=held))
         if not batch:
             if not self._stopping.is_set():
                 await rows.wait(self._longest_wait(now))
@@ -275,6 +275,16 @@ class OutboxRelay:
             await rows.settle(outcome.published)
         self._settle_held(batch, outcome)
         return self._after(outcome)
+
+    def _not_behind(self, rows: list[Row]) -> list[Row]:
+        """Without those behind one that was refused: a bus may take them each time."""
+        first: set[int] = set()
+        tried: list[Row] = []
+        for row in rows:
+            if row.partition not in self._held or row.partition not in first:
+                first.add(row.partition)
+                tried.append(row)
+        return tried
 
     def _longest_wait(self, now: float) -> float:
         ends = [one.until - now for one in self._held.values()]

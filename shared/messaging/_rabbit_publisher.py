@@ -326,6 +326,9 @@ class Publisher:
             return
         cause = ended.result()
         self._channel = self._connection = None
+        if self._unblocking is not None:  # it waits for this connection
+            self._unblocking.cancel()
+            self._unblocking = None
         batches: dict[int, tuple[_Batch, list[int]]] = {}
         for batch, index in self._sent.values():
             batches.setdefault(id(batch), (batch, []))[1].append(index)

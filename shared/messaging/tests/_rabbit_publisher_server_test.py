@@ -69,6 +69,12 @@ async def bodies(connection: Connection, queue: str, number: int) -> list[bytes]
     return found
 
 
+def unblocked(connection: Connection) -> asyncio.Event:
+    """What aiormq clears when the broker says that it is full."""
+    event: asyncio.Event = vars(connection)["_Connection__connection_unblocked"]
+    return event
+
+
 def causes(results: list[Exception | None]) -> list[object]:
     """What is behind each failure."""
     return [None if r is None else type(r.__cause__) for r in results]
@@ -137,6 +143,26 @@ async def test_after_a_refusal_no_more_of_a_batch_is_sent(
     assert taken < 9_999
     assert results[taken + 1 :] == [r for r in results if r is not None][1:]
     assert len(await bodies(connection, queue, taken)) == taken
+
+
+async def test_a_connection_that_ended_while_it_was_blocked_is_forgotten(
+    connection: Connection, queue: str
+) -> None:
+    """The next one is blocked too, and what waits goes out when it is not any more."""
+    publishing = publisher()
+    async with aiormq.connect(rabbitmq_url()) as first:
+        await publishing.attach(first)
+        unblocked(first).clear()
+        waiting = asyncio.create_task(publishing.publish([packet(queue)]))
+        await until(lambda: publishing._unblocking is not None)
+    await until(lambda: not publishing.open)
+    unblocked(connection).clear()
+    await publishing.attach(connection)
+    await asyncio.sleep(0.05)
+    unblocked(connection).set()
+
+    async with asyncio.timeout(5):
+        assert await waiting == [None]
 
 
 async def test_what_the_broker_refuses_is_an_error(connection: Connection) -> None:

@@ -23,7 +23,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from shared.app import DegradedError, Metrics, Service
-from shared.config import ServiceConfig
+from shared.config import ConfigurationError, ConfigurationProblem, ServiceConfig
 from shared.database import Database
 from shared.errors import BaseAPIException
 from shared.events import PLATFORM_EVENTS, EventRegistry
@@ -46,6 +46,11 @@ _log = logging.getLogger("shared.app.messaging")
 # Between two looks at what only the broker or the database knows, in seconds.
 _SAMPLE: Final = 10.0
 _OTHER: Final = "other"
+_NO_BROKER: Final = ConfigurationProblem(
+    "RABBITMQ_URL",
+    "is not set, and in production events must not end with the process.",
+    "Set it, or pass add_event_bus the bus that is meant.",
+)
 _RELAY_SECONDS: Final = 5.0
 
 
@@ -69,6 +74,9 @@ def add_event_bus(
         name: In messages and health replies.
         registry: The events that the service reads; else the platform's.
         writer: How events are written; else as the kernel's envelope.
+
+    Raises:
+        ConfigurationError: No bus is given and none is in the settings, in production.
     """
     made = bus or _bus_of(
         service.config,
@@ -108,6 +116,8 @@ def _bus_of(
     observe: Observer,
 ) -> EventBus:
     name, url = config.service_name, config.rabbitmq.connection_string
+    if url is None and config.environment == "production":
+        raise ConfigurationError(name, [_NO_BROKER])
     if url is None:
         _log.warning(
             "RABBITMQ_URL is not set: events stay in this process, and end with it."
@@ -164,16 +174,22 @@ def add_outbox(
         _run_relay(service, name, relay)
     rows = service.metrics.gauge("outbox_pending_rows")
     seconds = service.metrics.gauge("outbox_lag_seconds")
-    latest = 0.0
+    latest: float | None = 0.0
 
     async def measure() -> None:
         nonlocal latest
-        lag = await outbox.lag(database)
+        try:
+            lag = await outbox.lag(database)
+        except Exception:
+            latest = None
+            raise
         rows.set(lag.rows)
         seconds.set(lag.seconds)
         latest = lag.seconds
 
     async def check() -> None:
+        if latest is None:
+            raise DegradedError("the outbox can't be read; is its table there?")
         if latest > max_lag:
             raise DegradedError(f"events wait for {latest:.0f} seconds")
 

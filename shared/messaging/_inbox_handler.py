@@ -75,12 +75,16 @@ def idempotent(
         isolation_level: Of the transaction, on PostgreSQL.
 
     Raises:
-        TypeError: On decorating: the handler is not async, or does not take an event
-            and a session.
+        TypeError: *inbox* is none. On decorating: the handler is not async, or does
+            not take an event and a session.
         ValueError: On decorating: *consumer* is empty. On a call: another function
             handles events of this type under the same name.
         HandlerTransactionError: On a call: the handler ended its transaction.
     """
+    if not isinstance(inbox, Inbox):
+        raise TypeError(
+            f"idempotent takes the inbox, @idempotent(inbox) (got {_named(inbox)})."
+        )
     if consumer is not None and not consumer:
         raise ValueError("consumer must not be empty.")
 
@@ -107,7 +111,7 @@ def idempotent(
                 inbox.handled += 1
             else:
                 inbox.skipped += 1
-                _log.debug(
+                _log.info(
                     "%s was handled before.",
                     event.event_type,
                     extra={"consumer": name, "event_id": str(event.event_id)},
@@ -147,6 +151,11 @@ def _checked(handler: Callable[..., object]) -> str:
             f"{where} must be {_FORM}, and it takes {_told(parameters)}."
         ) from None
     return where
+
+
+def _named(thing: object) -> str:
+    name = getattr(thing, "__qualname__", None)
+    return str(name) if name else type(thing).__name__
 
 
 def _told(parameters: list[inspect.Parameter]) -> str:

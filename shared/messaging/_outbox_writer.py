@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Select, Table, event, func, insert, literal_column, select
 from sqlalchemy.engine import Connection
@@ -60,6 +61,9 @@ class _Pending:
     """What one session has to write at its commit."""
 
     entries: list[_Entry] = field(default_factory=list)
+    """Those of a savepoint that is open come last."""
+    known: set[tuple[Outbox, UUID]] = field(default_factory=set)
+    """The ids of their events."""
     committing: bool = False
     """Everything was written: what comes now is written at once."""
     prepared: SessionTransaction | None = None
@@ -172,16 +176,16 @@ class Outbox:
     def _refuse_twice(
         self, pending: _Pending, messages: Sequence[OutgoingMessage]
     ) -> None:
-        known = {
-            entry.message.event_id for entry in pending.entries if entry.outbox is self
-        }
+        added: set[tuple[Outbox, UUID]] = set()
         for message in messages:
-            if message.event_id in known:
+            key = (self, message.event_id)
+            if key in pending.known or key in added:
                 raise ValueError(
                     f"{message.event_type} {message.event_id} was added to the outbox "
                     "in this transaction already."
                 )
-            known.add(message.event_id)
+            added.add(key)
+        pending.known |= added
 
     def _send(
         self, session: Session, connection: Connection, messages: list[OutgoingMessage]
@@ -241,6 +245,7 @@ def _pending_of(session: Session) -> _Pending:
 def _insert(session: Session, pending: _Pending) -> None:
     """Write all that is remembered, in the order in which it was added."""
     entries, pending.entries = pending.entries, []
+    pending.known.clear()
     outboxes = dict.fromkeys(entry.outbox for entry in entries)
     for outbox in outboxes:
         messages = [entry.message for entry in entries if entry.outbox is outbox]
@@ -289,9 +294,10 @@ def _after_commit(session: Session) -> None:
     around = savepoint.parent
     while around is not None and not around.nested and around.parent is not None:
         around = around.parent  # a flush
-    for entry in pending.entries:
-        if entry.transaction is savepoint and around is not None:
-            entry.transaction = around
+    for entry in reversed(pending.entries):
+        if entry.transaction is not savepoint or around is None:
+            break
+        entry.transaction = around
 
 
 def _after_end(session: Session, transaction: SessionTransaction) -> None:
@@ -303,6 +309,6 @@ def _after_end(session: Session, transaction: SessionTransaction) -> None:
                 for wake in list(outbox._wakers):
                     wake()
     elif transaction.nested and (pending := session.info.get(_KEY)) is not None:
-        pending.entries = [
-            entry for entry in pending.entries if entry.transaction is not transaction
-        ]
+        while pending.entries and pending.entries[-1].transaction is transaction:
+            entry = pending.entries.pop()
+            pending.known.discard((entry.outbox, entry.message.event_id))

@@ -79,10 +79,11 @@ class Subscriptions:
     ) -> Subscription:
         """Add one; see `EventBus.subscribe`."""
         classes = self._classes(event_types)
-        if not _is_async(handler):
+        if not (_is_async(handler) and _takes_one(handler)):
             raise SubscriptionError(
                 f"The handler {_describe(handler)} must be an async function of one "
-                "event."
+                "event; @idempotent(inbox) makes one of a function that wants a "
+                "session too."
             )
         name = _own_name(handler) if name is None else name
         check_name("name", name)
@@ -184,6 +185,16 @@ def _is_async(handler: Any) -> bool:
     return inspect.iscoroutinefunction(inspect.unwrap(handler)) or (
         inspect.iscoroutinefunction(call)
     )
+
+
+def _takes_one(handler: Any) -> bool:
+    try:
+        inspect.signature(handler).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # it has no signature that one could look at
+        return True
+    return True
 
 
 def _unpartial(handler: Any) -> Any:

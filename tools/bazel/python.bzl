@@ -95,7 +95,7 @@ def kernel_test(name, srcs, deps = [], runtime_deps = [], data = [], args = [], 
 
 # What programs leave in a checkout: bytecode, caches, links to Bazel's own output, and what a
 # service that runs here keeps beside itself.
-_NOT_SOURCES = ["**/__pycache__/**", "**/.*_cache/**", "**/.hypothesis/**", "bazel-*/**", "**/.env", "**/*.db", "**/*.db-*"]
+_NOT_SOURCES = ["**/__pycache__/**", "**/.*_cache/**", "**/.hypothesis/**", "bazel-*/**", "**/.env", "**/*.db", "**/*.db-*", "**/*.db.*-relay*"]
 
 def kernel_package(elsewhere = []):
     """Declares what every package has, from the targets above the call.

@@ -23,7 +23,7 @@ from shared.app.messaging import (
     add_outbox,
     event_observer,
 )
-from shared.config import DatabaseConfig, RabbitMQConfig
+from shared.config import ConfigurationError, DatabaseConfig, RabbitMQConfig
 from shared.database import Database
 from shared.events import (
     PLATFORM_EVENTS,
@@ -33,7 +33,7 @@ from shared.events import (
     UserRegisteredEvent,
     UserRegisteredPayload,
 )
-from shared.messaging import FailurePolicy, Observation, Outcome
+from shared.messaging import FailurePolicy, InMemoryBus, Observation, Outcome
 from shared.messaging.inbox import Inbox, idempotent, inbox_table
 from shared.messaging.outbox import Outbox, outbox_table
 from shared.testing import captured_logs
@@ -267,6 +267,36 @@ def test_types_that_anybody_may_make_up_are_one_label(make: Make) -> None:
     name = "messaging_messages_total"
     assert value(service, name, event_type="other", **labels) == 2.0
     assert value(service, name, event_type="user.deleted", **labels) == 1.0
+
+
+def test_production_wants_a_broker(make: Make) -> None:
+    """Unless somebody says that the bus of the process is what he means."""
+    service = make(config={"environment": "production"})
+
+    with pytest.raises(
+        ConfigurationError, match="RABBITMQ_URL: is not set, and"
+    ):
+        add_event_bus(service)
+    bus = InMemoryBus("my-service")
+    assert add_event_bus(service, bus) is bus
+
+
+def test_an_outbox_without_its_table_is_a_warning(make: Make, tmp_path: Path) -> None:
+    """A service that was not migrated loses no request's event silently."""
+    url = f"sqlite:///{tmp_path}/empty.db"
+    database = Database(DatabaseConfig(url=url), service_name="my-service")
+    service = make()
+    outbox = registering(service, database)
+    add_outbox(service, outbox, database=database, bus=None)
+
+    def warned() -> bool:
+        check = client.get("/health").json()["checks"]["outbox:responseTime"][0]
+        return "is its table there?" in check.get("output", "")
+
+    with captured_logs(), TestClient(service.app) as client:
+        wait_until(warned)
+
+    database.dispose_sync()
 
 
 def test_events_without_a_broker_are_said_to_end_with_the_process(make: Make) -> None:

@@ -212,3 +212,13 @@ def test_an_ordered_handler_holds_no_longer_than_a_broker_lets_it(
 
     assert subscription.policy.longest_hold <= 1200
     assert subscriptions.add(_First, handle, name="y", policy=long).policy is long
+
+
+def test_a_handler_that_wants_more_than_the_event(subscriptions: Subscriptions) -> None:
+    """Is refused where it is subscribed, and told what gives it a session."""
+
+    async def book(event: _First, session: object) -> None:
+        """Want a session."""
+
+    with pytest.raises(SubscriptionError, match=r"one event; @idempotent\(inbox\)"):
+        subscriptions.add(_First, book)  # type: ignore[arg-type]

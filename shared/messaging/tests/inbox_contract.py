@@ -219,7 +219,7 @@ class InboxContract:
 
         assert [
             (line["level"], line["consumer"], line["event_id"]) for line in logs
-        ] == [("DEBUG", "accounts.book", str(event.event_id))]
+        ] == [("INFO", "accounts.book", str(event.event_id))]
 
     async def test_two_events_are_two(self, book: Handler, database: Database) -> None:
         """What is the same is the id and not the content."""

@@ -122,6 +122,16 @@ def test_what_has_no_name_is_refused(inbox: Inbox) -> None:
         idempotent(inbox)(object())  # type: ignore[call-overload]
 
 
+def test_the_parentheses_can_not_be_left_out() -> None:
+    """Whoever writes @idempotent alone is told which function, and what is missing."""
+
+    async def book(event: InvoicePaid, session: AsyncSession) -> None:
+        """Book it."""
+
+    with pytest.raises(TypeError, match=r"@idempotent\(inbox\) \(got .*book\)"):
+        idempotent(book)  # type: ignore[arg-type]
+
+
 def test_an_empty_name_is_refused(inbox: Inbox) -> None:
     """An empty setting is a mistake, and must not be everybody's name."""
     with pytest.raises(ValueError, match="consumer must not be empty"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from os.path import lexists
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import MetaData, text
+from sqlalchemy.orm import Session
 
 from shared.config import DatabaseConfig
 from shared.database import Base, Database
@@ -177,3 +179,18 @@ async def test_a_name_that_needs_quotes(size: int) -> None:
     await database.dispose()
 
     assert sink.numbers == list(range(size))
+
+
+def test_adding_costs_the_same_however_much_was_added() -> None:
+    """A transaction with many events adds them one by one."""
+    outbox = Outbox(EVENTS)
+
+    def cost(count: int) -> float:
+        events = [moved(number) for number in range(count)]
+        with Session() as session:
+            began = time.process_time()
+            for event in events:
+                outbox.add(session, event)
+            return (time.process_time() - began) / count
+
+    assert cost(8000) < 4 * max(cost(500) for _ in range(5))

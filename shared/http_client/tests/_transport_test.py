@@ -115,8 +115,8 @@ async def test_transports_of_tests() -> None:
         await raising(ConnectionResetError())(request("http://a"))
     with pytest.raises(DeadlineExceededError, match="in time"):
         await raising(DeadlineExceededError())(request("http://a"))
-    with pytest.raises(ZeroDivisionError):
-        await raising(ZeroDivisionError())(request("http://a"))
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        await raising(ZeroDivisionError("a bug"))(request("http://a"))
 
 
 async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ class Settings:
     """What `RabbitMQBus` was told; see there."""
 
     service_name: str
-    url: str
+    url: str = field(repr=False)
     registry: EventRegistry
     observe: Observer | None
     max_bytes: int

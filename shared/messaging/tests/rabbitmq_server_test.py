@@ -251,6 +251,13 @@ def test_wrong_settings_are_refused(
     assert "hunter2" not in str(caught.value)
 
 
+def test_nothing_of_it_shows_the_password() -> None:
+    """Tools that report errors print what a frame has."""
+    bus = RabbitMQBus("accounts", "amqp://user:hunter2@host")
+
+    assert "hunter2" not in f"{bus} {vars(bus)}"
+
+
 async def test_a_wrong_virtual_host_is_a_broker_that_is_not_there() -> None:
     """The bus starts, and keeps trying."""
     bus = RabbitMQBus(

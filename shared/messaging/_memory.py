@@ -103,8 +103,9 @@ class InMemoryBus:
             try:
                 await self.broker.publish(message)
             except BrokerUnavailableException as error:
-                results.append(error)
-                continue
+                # What is behind it must not be handled before it.
+                results += [error] * (len(messages) - len(results))
+                break
             results.append(None)
             if self._observe is not None:
                 seconds = self._clock() - started

@@ -188,6 +188,24 @@ async def test_a_full_broker_lets_publishers_wait() -> None:
     assert slow.seen == events[:5] + events[6:]
 
 
+async def test_behind_a_message_that_found_no_room_nothing_is_taken() -> None:
+    """It would be handled before that one; and each would wait as long."""
+    slow = _Slow()
+    broker = InMemoryBroker(max_messages=2, patience=0.2)
+    bus = InMemoryBus("one", broker=broker)
+    bus.subscribe(UserDeletedEvent, slow.handle, concurrency=1)
+    async with bus:
+        messages = [MessageWriter().write(_event()) for _ in range(6)]
+        publishing = asyncio.create_task(bus.publish_messages(messages))
+        await asyncio.sleep(0.3)
+        slow.gate.set()
+        results = await publishing
+        await broker.idle()
+
+    assert [error is None for error in results] == [True] * 2 + [False] * 4
+    assert len(slow.seen) == 2
+
+
 async def test_a_broker_that_stays_full_refuses() -> None:
     """A publisher has an answer in time, and dead letters take room."""
     broker = InMemoryBroker(max_messages=2, patience=0.05)

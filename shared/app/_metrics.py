@@ -89,6 +89,9 @@ METRICS: Final[Mapping[str, MetricDefinition]] = MappingProxyType(
         "messaging_handler_duration_seconds": MetricDefinition(
             _HISTOGRAM, ("consumer",), "Time that a handler had a message."
         ),
+        "messaging_dead_letters": MetricDefinition(
+            _GAUGE, ("consumer",), "Messages that wait to be replayed or purged."
+        ),
         "messaging_unrouted_messages": MetricDefinition(
             _GAUGE, (), "Events that nobody subscribed to, kept in the broker."
         ),

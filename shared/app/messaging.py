@@ -20,6 +20,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from shared.app import DegradedError, Metrics, Service
@@ -46,6 +47,7 @@ _log = logging.getLogger("shared.app.messaging")
 # Between two looks at what only the broker or the database knows, in seconds.
 _SAMPLE: Final = 10.0
 _OTHER: Final = "other"
+_DEAD: Final = ".dead"  # the end of the name of a queue of dead letters
 _NO_BROKER: Final = ConfigurationProblem(
     "RABBITMQ_URL",
     "is not set, and in production events must not end with the process.",
@@ -96,16 +98,30 @@ def add_event_bus(
 
     service.add_resource(name, started, close_timeout=grace + 5.0)
     service.add_check(name, made.check, critical=False)
-    unrouted = service.metrics.gauge("messaging_unrouted_messages")
-    if isinstance(made, InMemoryBus):
-        unrouted.set_function(lambda: float(made.unrouted_count))
-    elif isinstance(made, RabbitMQBus):
-
-        async def count_unrouted() -> None:
-            unrouted.set(await made.unrouted_count())
-
-        _sample(service, f"{name} counts", count_unrouted)
+    _count_what_waits(service, name, made)
     return made
+
+
+def _count_what_waits(service: Service, name: str, bus: EventBus) -> None:
+    """Show what only the broker knows: it makes dead letters by itself, too."""
+    unrouted = service.metrics.gauge("messaging_unrouted_messages")
+    dead = service.metrics.gauge("messaging_dead_letters")
+
+    async def in_memory(bus: InMemoryBus) -> None:
+        unrouted.set(bus.unrouted_count)
+        for consumer in bus.backlog():
+            dead.labels(consumer).set(len(bus.dead_letters(consumer)))
+
+    async def on_rabbitmq(bus: RabbitMQBus) -> None:
+        unrouted.set(await bus.unrouted_count())
+        for queue, waiting in (await bus.queue_counts()).items():
+            if queue.endswith(_DEAD):
+                dead.labels(queue.removesuffix(_DEAD)).set(waiting)
+
+    if isinstance(bus, InMemoryBus):
+        _sample(service, f"{name} counts", partial(in_memory, bus))
+    elif isinstance(bus, RabbitMQBus):
+        _sample(service, f"{name} counts", partial(on_rabbitmq, bus))
 
 
 def _bus_of(

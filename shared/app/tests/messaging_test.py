@@ -216,9 +216,7 @@ def test_what_nobody_wants_is_shown(make: Make) -> None:
 
     with TestClient(service.app) as client:
         client.post("/")
-        unrouted = value(service, "messaging_unrouted_messages")
-
-    assert unrouted == 1.0
+        wait_until(lambda: value(service, "messaging_unrouted_messages") == 1.0)
 
 
 def test_a_retry_and_a_dead_letter_are_counted(make: Make) -> None:
@@ -248,6 +246,8 @@ def test_a_retry_and_a_dead_letter_are_counted(make: Make) -> None:
     with captured_logs(), TestClient(service.app) as client:
         client.post("/")
         wait_until(lambda: count(Outcome.DEAD) == 1.0)
+        dead = "messaging_dead_letters"
+        wait_until(lambda: value(service, dead, consumer="my-service.fails") == 1.0)
 
     assert count(Outcome.RETRIED) == 1.0
 
@@ -273,9 +273,7 @@ def test_production_wants_a_broker(make: Make) -> None:
     """Unless somebody says that the bus of the process is what he means."""
     service = make(config={"environment": "production"})
 
-    with pytest.raises(
-        ConfigurationError, match="RABBITMQ_URL: is not set, and"
-    ):
+    with pytest.raises(ConfigurationError, match="RABBITMQ_URL: is not set, and"):
         add_event_bus(service)
     bus = InMemoryBus("my-service")
     assert add_event_bus(service, bus) is bus

@@ -173,6 +173,7 @@ class OutboxRelay:
         finally:
             rows.abandon()
             self._rows = None
+            self._stopping.clear()  # it may be run again
 
     async def start(self) -> None:
         """Run in the background. Neither database nor broker need be there yet.
@@ -182,7 +183,6 @@ class OutboxRelay:
         """
         if self._task is not None and not self._task.done():
             raise RuntimeError("The relay runs already.")
-        self._stopping.clear()
         # Not in the context of whoever starts it: neither his ids nor his deadline.
         self._task = asyncio.get_running_loop().create_task(
             self.run(), context=Context(), name="outbox-relay"
@@ -195,11 +195,13 @@ class OutboxRelay:
             timeout: Seconds after which it is cancelled. What it had published and not
                 deleted is published again by the next relay.
         """
+        task, self._task = self._task, None
+        if self._rows is None and (task is None or task.done()):
+            return
         self._stopping.set()
         if self._rows is not None:
             self._rows.wake()
-        task, self._task = self._task, None
-        if task is None:
+        if task is None:  # somebody awaits run(), which returns
             return
         _, late = await asyncio.wait([task], timeout=timeout)
         if late:

@@ -743,6 +743,22 @@ class OutboxContract:
         with pytest.raises(OutboxStalledError, match="does not run"):
             await relay.check()
 
+    async def test_what_was_stopped_can_be_run_again(
+        self, database: Database, outbox: Outbox, sink: Sink
+    ) -> None:
+        """By whoever awaits it, as a worker does; a stop before changes nothing."""
+        relay = OutboxRelay(outbox, database, sink)
+        await relay.stop()
+        for number in (1, 2):
+            running = asyncio.create_task(relay.run())
+            await self.add(database, outbox, moved(number))
+            await until(lambda n=number: len(sink.taken) == n)  # type: ignore[misc]
+            await relay.stop()
+            async with asyncio.timeout(60):
+                await running
+
+        assert sink.numbers == [1, 2]
+
     async def test_a_stop_that_takes_too_long_cancels(
         self, database: Database, outbox: Outbox, sink: Sink
     ) -> None:

@@ -24,15 +24,10 @@ from shared.messaging._history import (
     REASON,
 )
 from shared.messaging._message import CORRELATION_ID, JSON, IncomingMessage, read_event
-from shared.messaging._rabbit_consumer import ROUTING_KEY
+from shared.messaging._rabbit_consumer import ROUTING_KEY, is_brokers_own
 from shared.messaging._rabbit_frames import Packet, Properties
 
 REPLAYED_AT: Final = "x-replayed-at"
-
-# RabbitMQ's own notes on where a message was, and where else it went. Sent again they
-# would count as if it had been there since: https://www.rabbitmq.com/docs/dlx#effects
-_BROKERS: Final = frozenset(("CC", "BCC", "x-death", "x-delivery-count"))
-_BROKERS_PREFIXES: Final = ("x-first-death-", "x-last-death-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +154,7 @@ class Message:
         headers = {
             name: value
             for name, value in self.headers.items()
-            if name not in OWN_HEADERS | _BROKERS
-            and not name.startswith(_BROKERS_PREFIXES)
+            if name not in OWN_HEADERS and not is_brokers_own(name)
         }
         if exchange:
             headers.pop(ROUTING_KEY, None)  # it is published with it again

@@ -30,8 +30,6 @@ from shared.resilience import timeout
 
 _log = logging.getLogger("shared.messaging")
 
-Reader = Callable[[IncomingMessage], BaseEvent[Any]]
-
 # How long a handler that is cancelled has to end.
 _GRACE: Final = 5.0
 

@@ -381,7 +381,7 @@ def _copied(message: IncomingMessage, headers: dict[str, Any]) -> Properties:
     kept = {
         name: value
         for name, value in message.headers.items()
-        if name not in _BROKERS and not name.startswith(_BROKERS_PREFIXES)
+        if not is_brokers_own(name)
     }
     return Properties(
         content_type=properties.content_type,
@@ -395,3 +395,8 @@ def _copied(message: IncomingMessage, headers: dict[str, Any]) -> Properties:
         type=properties.message_type,
         app_id=properties.app_id,
     )
+
+
+def is_brokers_own(header: str) -> bool:
+    """Whether *header* is the broker's note, and no part of what was sent."""
+    return header in _BROKERS or header.startswith(_BROKERS_PREFIXES)

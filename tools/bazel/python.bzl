@@ -4,17 +4,23 @@
     kernel_test      a test file run by pytest
     kernel_binary    a program for `bazel run`
     kernel_wheel     a package as a distribution, its requirements derived from the graph
+    kernel_schema    the JSON Schemas of a module of DTOs
+    service_contract what a service promises: its API, its errors, its events
     kernel_package   the last line of every BUILD file: lint, types and laws for what stands above it
 """
 
 load("@rules_python//python:defs.bzl", "py_binary", "py_library", "py_test")
+load("//tools/bazel/private:contracts.bzl", _service_contract = "service_contract")
 load("//tools/bazel/private:graph.bzl", "package_graph")
-load("//tools/bazel/private:labels.bzl", "RUNTIME_DEP", "short_label")
+load("//tools/bazel/private:labels.bzl", "EXPORTER", "RUNTIME_DEP", "short_label")
+load("//tools/bazel/private:schema.bzl", _kernel_schema = "kernel_schema")
 load("//tools/bazel/private:wheel.bzl", _kernel_umbrella = "kernel_umbrella", _kernel_wheel = "kernel_wheel", _kernel_wheel_index = "kernel_wheel_index")
 
+kernel_schema = _kernel_schema
 kernel_umbrella = _kernel_umbrella
 kernel_wheel = _kernel_wheel
 kernel_wheel_index = _kernel_wheel_index
+service_contract = _service_contract
 
 _PYTEST_MAIN = Label("//tools/bazel:pytest_main.py")
 
@@ -95,7 +101,7 @@ def kernel_test(name, srcs, deps = [], runtime_deps = [], data = [], args = [], 
 
 # What programs leave in a checkout: bytecode, caches, links to Bazel's own output, and what a
 # service that runs here keeps beside itself.
-_NOT_SOURCES = ["**/__pycache__/**", "**/.*_cache/**", "**/.hypothesis/**", "bazel-*/**", "**/.env", "**/*.db", "**/*.db-*", "**/*.db.*-relay*"]
+_NOT_SOURCES = ["**/__pycache__/**", "**/.*_cache/**", "**/.hypothesis/**", "bazel-*/**/*", "_site/**", "**/_site/**", "_catalogue/**", "**/_catalogue/**", "**/.env", "**/*.db", "**/*.db-*", "**/*.db.*-relay*"]
 
 def kernel_package(elsewhere = []):
     """Declares what every package has, from the targets above the call.
@@ -114,7 +120,7 @@ def kernel_package(elsewhere = []):
     targets = [
         name
         for name, rule in native.existing_rules().items()
-        if rule["kind"] in ("py_library", "py_binary", "py_test")
+        if rule["kind"] in ("py_library", "py_binary", "py_test") and EXPORTER not in rule["tags"]
     ]
 
     below = native.subpackages(include = ["**"], exclude = ["bazel-*/**"], allow_empty = True)

@@ -4,6 +4,7 @@ load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
 load(":buildifier.bzl", "buildifier_repository")
 load(":host_python.bzl", "host_python")
+load(":npm.bzl", "npm_repository")
 
 _OLDEST = (7, 7)
 _NEWEST = 8
@@ -24,7 +25,7 @@ def check_bazel_version(version):
              "Run ./bazelw, which gets the right one, or install the version in .bazelversion.\n")
 
 def kernel_repositories():
-    """Declares rules_python, the Python interpreter and its toolchain, and buildifier.
+    """Declares rules_python, the Python interpreter and its toolchain, buildifier and npm's packages.
 
     The first call in a WORKSPACE; `kernel_pip()` of pip.bzl is the second.
     """
@@ -41,4 +42,5 @@ def kernel_repositories():
     )
     maybe(host_python, name = "creativeflow_kernel_python")
     maybe(buildifier_repository, name = "creativeflow_kernel_buildifier")
+    maybe(npm_repository, name = "creativeflow_kernel_npm")
     native.register_toolchains("@creativeflow_kernel_python//:all")

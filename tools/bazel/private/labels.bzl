@@ -5,6 +5,10 @@ _HUB = "creativeflow_kernel_pypi_"
 # A dep that is needed when the program runs but that no file imports, as a tag on the target.
 RUNTIME_DEP = "runtime_dep="
 
+# A program that a rule makes for one build action: not part of the package's own graph, in which
+# the kernel would depend on tools/.
+EXPORTER = "exporter"
+
 def distribution_of(repository):
     """Names the third-party package a repository holds, "" if it is none.
 

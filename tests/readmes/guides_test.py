@@ -1,4 +1,4 @@
-"""The Python in the guides does what they say."""
+"""The service in the guide to messaging does what the guide says."""
 
 from __future__ import annotations
 

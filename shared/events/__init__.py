@@ -16,6 +16,7 @@ from shared.events._json import FrozenDict, JsonObject, JsonValue
 from shared.events._registry import EventRegistry
 from shared.events._types import EventType
 from shared.events._unknown import UnknownEvent
+from shared.events._upcasting import Upcaster, upcaster
 
 if TYPE_CHECKING:
     from shared.events._platform import PLATFORM_EVENTS, parse_event
@@ -171,7 +172,9 @@ __all__ = [
     "MAX_EVENT_BYTES",
     "PLATFORM_EVENTS",
     "UnknownEvent",
+    "Upcaster",
     "parse_event",
+    "upcaster",
     # Kinds of fields for payloads
     "FrozenDict",
     "JsonObject",

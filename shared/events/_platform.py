@@ -34,7 +34,9 @@ PLATFORM_EVENTS = EventRegistry(
 )
 """The events of `EventType`. A service that has own ones makes a registry of both::
 
-    events = EventRegistry([*PLATFORM_EVENTS, InvoicePaid])
+    events = EventRegistry(
+        [*PLATFORM_EVENTS, InvoicePaid], upcasters=PLATFORM_EVENTS.upcasters
+    )
 """
 
 

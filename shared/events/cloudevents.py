@@ -282,7 +282,8 @@ def _read(members: dict[str, str], registry: EventRegistry) -> BaseEvent[Any]:
     try:
         return registry.parse(data, max_bytes=len(data))
     except EventFormatError as error:
-        raise EventFormatError(map(_translated, error.issues)) from None
+        # What an upcaster raised, if that was it.
+        raise EventFormatError(map(_translated, error.issues)) from error.__cause__
 
 
 def _issues(members: Mapping[str, str]) -> Iterator[FormatIssue]:

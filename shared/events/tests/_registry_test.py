@@ -153,6 +153,15 @@ def test_five_members_are_an_event(registry: EventRegistry) -> None:
         assert (event.schema_version, event.causation_id) == (1, None)
 
 
+def test_what_names_no_version_is_of_the_first(registry: EventRegistry) -> None:
+    """Not of the one that was read last, whatever default its class has."""
+    members = envelope(event_type="order.sent", schema_version=2)
+    registry.parse(encoded(members))
+    del members["schema_version"]
+
+    assert type(registry.parse(encoded(members))) is UnknownEvent
+
+
 def test_unknown_members_are_ignored(registry: EventRegistry) -> None:
     """Whoever writes may be newer than whoever reads."""
     members = envelope(trace="x")

@@ -16,6 +16,12 @@ from shared.http_client._options import (
     ClientTimeouts,
     RetryPolicy,
 )
+from shared.http_client._public import (
+    AddressNotPublicError,
+    PublicTransport,
+    Resolve,
+    is_public,
+)
 from shared.http_client._registry import ServiceRegistry, SyncServiceRegistry
 from shared.http_client._reply import Reply
 from shared.http_client._sync import SyncServiceClient
@@ -38,6 +44,11 @@ __all__ = [
     "BodyOptions",
     "CallOptions",
     "CallRecord",
+    # To URLs that strangers gave
+    "AddressNotPublicError",
+    "PublicTransport",
+    "Resolve",
+    "is_public",
     # Behind an error
     "Fault",
     "FaultKind",

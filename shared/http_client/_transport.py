@@ -37,6 +37,8 @@ class OutgoingRequest(NamedTuple):
     content: bytes | AsyncIterable[bytes]
     timeouts: ClientTimeouts
     max_response_bytes: int
+    server_name: str | None = None
+    """Whose certificate is expected, where the URL has an address instead."""
 
 
 Transport: TypeAlias = Callable[[OutgoingRequest], Awaitable[Reply]]
@@ -221,6 +223,7 @@ async def _exchange(pool: _Pool, request: OutgoingRequest) -> Reply:
 def _to_httpx2(request: OutgoingRequest) -> httpx2.Request:
     content = request.content
     timeouts = request.timeouts
+    expected = {"sni_hostname": request.server_name} if request.server_name else {}
     return httpx2.Request(
         request.method,
         request.url,
@@ -234,7 +237,8 @@ def _to_httpx2(request: OutgoingRequest) -> httpx2.Request:
                 "read": timeouts.read,
                 "write": timeouts.write,
                 "pool": timeouts.pool,
-            }
+            },
+            **expected,
         },
     )
 

@@ -115,6 +115,11 @@ class EventBus(Protocol):
         """
         ...
 
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """What was subscribed so far, in that order; the bus need not be started."""
+        ...
+
     async def start(self) -> None:
         """Begin to deliver. A broker that is not there is waited for in the background.
 

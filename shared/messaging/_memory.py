@@ -18,7 +18,13 @@ from shared.messaging._consumption import Consumption, tell
 from shared.messaging._errors import BrokerUnavailableException
 from shared.messaging._message import IncomingMessage, MessageWriter, OutgoingMessage
 from shared.messaging._policy import FailurePolicy
-from shared.messaging._subscription import E, Handler, Subscription, Subscriptions
+from shared.messaging._subscription import (
+    EVENTS,
+    E,
+    Handler,
+    Subscription,
+    Subscriptions,
+)
 
 # An ordered handler has more in hand than it handles, so that the events of one
 # aggregate, which wait for each other, don't keep those of others in the queue.
@@ -43,6 +49,7 @@ class InMemoryBus:
         observe: Told of each outcome; see `Observation`.
         max_bytes: How large an event may be that is read.
         broker: Shared with the buses of other services; one of its own, unless told.
+        exchange: As on RabbitMQ; buses of another one have another broker.
         max_messages: Of a broker of its own; see `InMemoryBroker`.
         now: The time of day, for the histories of failures.
         clock: Seconds, for measuring; and for retries, in a broker of its own.
@@ -58,6 +65,7 @@ class InMemoryBus:
         observe: Observer | None = None,
         max_bytes: int = MAX_EVENT_BYTES,
         broker: InMemoryBroker | None = None,
+        exchange: str = EVENTS,
         max_messages: int = 100_000,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
@@ -68,7 +76,7 @@ class InMemoryBus:
             from shared.events import PLATFORM_EVENTS
 
             registry = PLATFORM_EVENTS
-        self._subscriptions = Subscriptions(service_name, registry)
+        self._subscriptions = Subscriptions(service_name, registry, exchange=exchange)
         self._registry = registry
         self._writer = writer or MessageWriter()
         self._observe = observe
@@ -136,6 +144,11 @@ class InMemoryBus:
             ordered=ordered,
             concurrency=concurrency,
         )
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """See `EventBus.subscriptions`."""
+        return tuple(self._subscriptions)
 
     async def start(self) -> None:
         """See `EventBus.start`. Does nothing when it is started."""

@@ -27,7 +27,7 @@ from shared.messaging._rabbit_connection import Backoff, Link, describe, replies
 from shared.messaging._rabbit_frames import Packet, Properties, ack, drop, reject
 from shared.messaging._rabbit_publisher import Publisher
 from shared.messaging._subscription import Subscription
-from shared.messaging._topology import EVENTS, dead_queue, retry_queue
+from shared.messaging._topology import dead_queue, retry_queue
 
 _log = logging.getLogger("shared.messaging")
 
@@ -356,7 +356,7 @@ def _incoming(
     routing_key = headers.get(ROUTING_KEY)
     if not isinstance(routing_key, str):
         routing_key = frame.routing_key or ""
-        if frame.exchange != EVENTS and properties.message_type:
+        if not frame.exchange and properties.message_type:
             # It was put into the queue itself: the key is the name of the queue.
             routing_key = properties.message_type
     return IncomingMessage(

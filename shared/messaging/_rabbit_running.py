@@ -78,7 +78,7 @@ class Running:
     def __init__(self, settings: Settings, subscriptions: Subscriptions) -> None:
         self._settings = settings
         self.loop = asyncio.get_running_loop()
-        self._topology = topology_of(subscriptions)
+        self._topology = topology_of(subscriptions, exchange=subscriptions.exchange)
         self._declarer = Declarer(
             settings.service_name, self._topology, now=settings.now
         )

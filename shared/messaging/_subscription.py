@@ -23,6 +23,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*", re
 _LONGEST_NAME: Final = 100  # AMQP has 255 bytes for the name of a queue
 _MOST_AT_ONCE: Final = 1000
 
+EVENTS: Final = "creativeflow.events"
+"""The exchange of the platform's events."""
+
 # Other queues are named so: see shared.messaging._topology.
 _OF_QUEUES: Final = frozenset(("dead", "retry"))
 _RESERVED: Final = frozenset(("creativeflow.queues", "creativeflow.unrouted"))
@@ -41,6 +44,8 @@ class Subscription:
     """Events of one aggregate one after the other, also while one is retried."""
     concurrency: int
     """How many events are handled at once, in each process."""
+    exchange: str = EVENTS
+    """Where the events are published."""
 
     @property
     def routing_keys(self) -> tuple[str, ...]:
@@ -59,12 +64,17 @@ class Subscriptions:
     Args:
         service_name: Comes before the handler's name: ``accounts.send_welcome``.
         registry: The events that the service can read.
+        exchange: Where they are published.
     """
 
-    def __init__(self, service_name: str, registry: EventRegistry) -> None:
+    def __init__(
+        self, service_name: str, registry: EventRegistry, *, exchange: str = EVENTS
+    ) -> None:
         check_name("service_name", service_name)
+        check_name("exchange", exchange)
         self.service_name = service_name
         self.registry = registry
+        self.exchange = exchange
         self._by_consumer: dict[str, Subscription] = {}
 
     def add(
@@ -107,6 +117,7 @@ class Subscriptions:
             _policy_for(policy, ordered=ordered),
             ordered,
             concurrency,
+            self.exchange,
         )
         self._by_consumer[consumer] = subscription
         return subscription
@@ -136,6 +147,15 @@ class Subscriptions:
                 )
         if not given:
             raise SubscriptionError("A subscription needs a class of events.")
+        for cls in given:
+            event_type = cls.model_fields["event_type"].default
+            version = cls.model_fields["schema_version"].default
+            newest = self.registry.find(event_type) or cls
+            if version in self.registry.lifted_from(event_type) and newest not in given:
+                raise SubscriptionError(
+                    f"{cls.__qualname__} is never read, since upcasters make "
+                    f"{newest.__qualname__} of it: subscribe to that."
+                )
         return tuple(dict.fromkeys(given))
 
 

@@ -12,7 +12,7 @@ All queues are quorum queues: replicated where there are several brokers, and fl
 disk before a publish is confirmed. What moves from one to another by itself moves
 at least once (https://www.rabbitmq.com/docs/quorum-queues#dead-lettering).
 
-Private: used by ``shared.messaging`` only.
+Private: import names from ``shared.messaging.topology``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.messaging._subscription import Subscription
+from shared.messaging._subscription import EVENTS, Subscription
 
-EVENTS: Final = "creativeflow.events"
 UNROUTED: Final = "creativeflow.unrouted"
 CATALOGUE: Final = "creativeflow.queues"
 
@@ -87,12 +86,21 @@ def consumer_of_dead(queue: str) -> str | None:
     return queue.removesuffix(_DEAD) if queue.endswith(_DEAD) else None
 
 
-def topology_of(subscriptions: Iterable[Subscription]) -> Topology:
-    """What must be there for these subscriptions, and for publishing without any."""
+def topology_of(
+    subscriptions: Iterable[Subscription], *, exchange: str = EVENTS
+) -> Topology:
+    """What must be there for these subscriptions, and for publishing without any.
+
+    Args:
+        subscriptions: Of one service.
+        exchange: Where it publishes.
+    """
+    exchanges = {exchange: None}
     queues = [_keeping(UNROUTED), _keeping(CATALOGUE)]
     bindings = [Binding(UNROUTED, UNROUTED, "")]
     for subscription in subscriptions:
         consumer = subscription.consumer
+        exchanges[subscription.exchange] = None
         queues.append(_keeping(dead_queue(consumer)))
         queues.append(_main(subscription))
         # An ordered handler holds an event instead.
@@ -100,13 +108,15 @@ def topology_of(subscriptions: Iterable[Subscription]) -> Topology:
         milliseconds = {round(delay * 1000) for delay in delays}
         queues += [_returning(consumer, each / 1000) for each in sorted(milliseconds)]
         bindings += [
-            Binding(EVENTS, consumer, key) for key in subscription.routing_keys
+            Binding(subscription.exchange, consumer, key)
+            for key in subscription.routing_keys
         ]
-    exchanges = (
-        Exchange(UNROUTED, "fanout", {}),
-        Exchange(EVENTS, "topic", {"alternate-exchange": UNROUTED}),
+    topics = [
+        Exchange(name, "topic", {"alternate-exchange": UNROUTED}) for name in exchanges
+    ]
+    return Topology(
+        (Exchange(UNROUTED, "fanout", {}), *topics), tuple(queues), tuple(bindings)
     )
-    return Topology(exchanges, tuple(queues), tuple(bindings))
 
 
 def _keeping(name: str) -> Queue:

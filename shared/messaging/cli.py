@@ -39,7 +39,8 @@ from shared.messaging._cli_filter import parse_filter, parse_rate
 from shared.messaging._cli_message import Message, printable
 from shared.messaging._cli_move import Pace, Stop, Tally, Walk, drop
 from shared.messaging._cli_move import replay as replaying
-from shared.messaging._topology import EVENTS, UNROUTED, consumer_of_dead
+from shared.messaging._subscription import EVENTS
+from shared.messaging._topology import UNROUTED, consumer_of_dead
 
 PROGRAM: Final = "./bazelw run //shared/messaging:cli --"
 EXCHANGE: Final = "exchange"

@@ -43,13 +43,14 @@ from shared.messaging._rabbit_frames import Packet, Properties
 from shared.messaging._rabbit_publisher import unavailable
 from shared.messaging._rabbit_running import Running, Settings
 from shared.messaging._subscription import (
+    EVENTS,
     E,
     Handler,
     Subscription,
     Subscriptions,
     check_name,
 )
-from shared.messaging._topology import CATALOGUE, EVENTS, UNROUTED, topology_of
+from shared.messaging._topology import CATALOGUE, UNROUTED, topology_of
 
 __all__ = ["RabbitMQBus"]
 
@@ -72,6 +73,8 @@ class RabbitMQBus:
         url: ``amqp://`` or ``amqps://``, with the password; it is never shown.
         registry: The events that it reads; those of the platform, unless told.
         writer: Writes them.
+        exchange: Where they are published; another one than the platform's for messages
+            that are one service's own.
         observe: Told of each outcome; see `Observation`.
         max_bytes: How large an event may be that is read.
         prefetch: How many messages of a subscription are in hand at most, in each
@@ -96,6 +99,7 @@ class RabbitMQBus:
         *,
         registry: EventRegistry | None = None,
         writer: MessageWriter | None = None,
+        exchange: str = EVENTS,
         observe: Observer | None = None,
         max_bytes: int = MAX_EVENT_BYTES,
         prefetch: int | None = None,
@@ -111,7 +115,7 @@ class RabbitMQBus:
             from shared.events import PLATFORM_EVENTS
 
             registry = PLATFORM_EVENTS
-        self._subscriptions = Subscriptions(service_name, registry)
+        self._subscriptions = Subscriptions(service_name, registry, exchange=exchange)
         self._writer = writer or MessageWriter()
         self._settings = Settings(
             service_name=service_name,
@@ -168,6 +172,11 @@ class RabbitMQBus:
             ordered=ordered,
             concurrency=concurrency,
         )
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """See `EventBus.subscriptions`."""
+        return tuple(self._subscriptions)
 
     async def start(self) -> None:
         """See `EventBus.start`. Does nothing when it is started."""
@@ -237,6 +246,7 @@ class RabbitMQBus:
         """
         check_name("name", name)
         consumer = f"{self._settings.service_name}.{name}"
+        exchange = self._subscriptions.exchange
         for subscription in self._subscriptions:
             if (
                 subscription.consumer == consumer
@@ -248,7 +258,7 @@ class RabbitMQBus:
             async with asyncio.timeout(self._settings.publish_timeout):
                 with replies():
                     channel = await connection.channel()
-                    await channel.queue_unbind(consumer, EVENTS, event_type)
+                    await channel.queue_unbind(consumer, exchange, event_type)
                     await channel.close()
         except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
             raise unavailable("The broker did not unbind it.", error) from error
@@ -317,7 +327,8 @@ class RabbitMQBus:
             type=message.event_type,
             app_id=self._settings.service_name,
         )
-        return Packet.of(EVENTS, message.event_type, properties, message.body)
+        exchange = self._subscriptions.exchange
+        return Packet.of(exchange, message.event_type, properties, message.body)
 
     def _connection(self) -> Connection:
         running = self._started()

@@ -1133,6 +1133,19 @@ class BusContract:
         with pytest.raises(BrokerUnavailableException, match="not started"):
             await bus.check()
 
+    async def test_a_bus_shows_its_subscriptions(self, world: BusWorld) -> None:
+        """In their order, before it is started and while it runs."""
+        bus = world.bus()
+        assert bus.subscriptions == ()
+        made = [
+            bus.subscribe(world.Happened, Seen().handler, name="first"),
+            bus.subscribe([world.Happened, world.Ended], Seen().handler, name="second"),
+        ]
+        before = bus.subscriptions
+        await world.start(bus)
+
+        assert before == bus.subscriptions == tuple(made)
+
     async def test_subscriptions_are_made_before_the_start(
         self, world: BusWorld
     ) -> None:

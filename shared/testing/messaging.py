@@ -145,7 +145,7 @@ class RecordingBus(InMemoryBus):
         super().__init__(service_name, **options)
         self.published: list[BaseEvent[Any]] = []
         self.faults = Faults(self)
-        # Also events that this service publishes and can't read.
+        # Also events that this service publishes and can't read; with its upcasters.
         self._known = EventRegistry(self._registry)
 
     async def publish(self, event: BaseEvent[Any]) -> None:

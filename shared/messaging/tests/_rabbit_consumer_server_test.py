@@ -96,7 +96,7 @@ class TestResuming(OnServer):
         await until(lambda: set(seen) == set(range(5)))
         await healthy(bus)
         await bus.publish(world.event(5))
-        await until(lambda: 5 in seen)
+        await until(lambda: 5 in seen and 5 in other)
 
         assert sorted(other) == list(range(6))
         assert sorted(seen)[0:4] == [0, 0, 1, 1]

@@ -63,6 +63,21 @@ def test_a_queue_is_bound_for_each_type() -> None:
     )
 
 
+def test_messages_of_one_service_may_have_an_exchange_of_their_own() -> None:
+    """Declared with the same alternate; the platform's is none of its business."""
+    subscriptions = Subscriptions(
+        "stock", EventRegistry([UserDeletedEvent]), exchange="webhooks"
+    )
+    subscriptions.add(UserDeletedEvent, _handle, name="x")
+    found = topology_of(subscriptions, exchange="webhooks")
+
+    assert [(e.name, e.kind, dict(e.arguments)) for e in found.exchanges] == [
+        ("creativeflow.unrouted", "fanout", {}),
+        ("webhooks", "topic", {"alternate-exchange": "creativeflow.unrouted"}),
+    ]
+    assert Binding("webhooks", "stock.x", "user.deleted") in found.bindings
+
+
 def test_what_nobody_is_bound_for_has_a_place() -> None:
     """The alternate exchange is there before the exchange that names it."""
     unrouted, events = topology_of([]).exchanges

@@ -8,23 +8,26 @@ from types import ModuleType
 import pytest
 
 from shared import messaging
+from shared.messaging import topology
 
 
-def test_all_is_what_is_public() -> None:
+@pytest.mark.parametrize("module", [messaging, topology])
+def test_all_is_what_is_public(module: ModuleType) -> None:
     """``__all__`` and the names one can import are the same."""
     public = {
         name
-        for name, value in vars(messaging).items()
+        for name, value in vars(module).items()
         if not name.startswith("_") and not isinstance(value, ModuleType)
     }
 
-    assert set(messaging.__all__) == public
+    assert set(module.__all__) == public
 
 
 @pytest.mark.parametrize(
     "statement",
     [
         "import shared.messaging",
+        "import shared.messaging.topology",
         "from shared.messaging import InMemoryBus as It; It('a', registry=[])",
     ],
 )

@@ -5,8 +5,13 @@ Private: used by ``shared.app`` only.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from copy import deepcopy
+from enum import Enum
 from typing import Any, Final
+
+from fastapi.routing import APIRoute
 
 from shared.app._health import HEALTH_MEDIA_TYPE
 from shared.errors import PROBLEM_MEDIA_TYPE, PROBLEM_SCHEMA
@@ -108,10 +113,24 @@ def _service_paths() -> dict[str, Any]:
     }
 
 
+def operation_id(route: APIRoute) -> str:
+    """What an operation is called in generated clients: its first tag, its function.
+
+    ``users_register``: it stays when the path changes, which FastAPI's own does not.
+    ``operation_id=`` on the route says otherwise.
+    """
+    tags = [tag.value if isinstance(tag, Enum) else tag for tag in route.tags[:1]]
+    words = re.sub(r"[^A-Za-z0-9]+", "_", "_".join([*map(str, tags), route.name]))
+    return words.strip("_")
+
+
 def described(document: dict[str, Any]) -> dict[str, Any]:
     """*document*, in which each operation may fail, with our paths after its own.
 
     Not by FastAPI's ``responses=``: beside a ``default`` it does not tell of the 422.
+
+    Raises:
+        ValueError: Two operations have one id.
     """
     paths = document.get("paths", {})
     for item in paths.values():
@@ -119,4 +138,24 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
             if isinstance(operation, dict) and "responses" in operation:
                 operation["responses"].setdefault("default", deepcopy(_ANY_PROBLEM))
     document["paths"] = {**paths, **_service_paths()}
+    _check_ids(document)
     return document
+
+
+def _check_ids(document: dict[str, Any]) -> None:
+    places: dict[str, str] = {}
+    for place, name in _ids_in(document):
+        known = places.setdefault(name, place)
+        if known != place:
+            raise ValueError(
+                f"{known} and {place} have the operationId {name!r}: make each a "
+                "route of its own, with another tag, function name or operation_id=."
+            )
+
+
+def _ids_in(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every operation, as ``GET /users``, and its id."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if isinstance(operation, dict) and "operationId" in operation:
+                yield f"{method.upper()} {path}", operation["operationId"]

@@ -27,6 +27,7 @@ from shared.app._endpoints import Endpoints, Handler
 from shared.app._gateway import HSTS, SECURITY_HEADERS, Cors, Gateway
 from shared.app._health import HEALTH_MEDIA_TYPE, Check, CheckFunction, Health
 from shared.app._metrics import Metrics
+from shared.app._openapi import operation_id
 from shared.app._resources import (
     CLOSE_SECONDS,
     Factory,
@@ -274,6 +275,7 @@ def create_service(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=operation_id,
         # FastAPI's own, from 0.140 on, would double the spans of shared.app.tracing.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

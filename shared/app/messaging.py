@@ -39,8 +39,9 @@ from shared.messaging import (
 from shared.messaging.inbox import Inbox
 from shared.messaging.outbox import Outbox, OutboxRelay
 from shared.messaging.rabbitmq import RabbitMQBus
+from shared.messaging.topology import EVENTS
 
-__all__ = ["add_event_bus", "add_inbox", "add_outbox", "event_observer"]
+__all__ = ["add_event_bus", "add_inbox", "add_outbox", "event_buses", "event_observer"]
 
 _log = logging.getLogger("shared.app.messaging")
 
@@ -63,6 +64,7 @@ def add_event_bus(
     name: str = "events",
     registry: EventRegistry | None = None,
     writer: MessageWriter | None = None,
+    exchange: str = EVENTS,
 ) -> EventBus:
     """Give *service* a bus, which starts and stops with it.
 
@@ -76,6 +78,8 @@ def add_event_bus(
         name: In messages and health replies.
         registry: The events that the service reads; else the platform's.
         writer: How events are written; else as the kernel's envelope.
+        exchange: Where they are published; another one than the platform's for messages
+            that are the service's own. Then it needs a *name*, too.
 
     Raises:
         ConfigurationError: No bus is given and none is in the settings, in production.
@@ -84,6 +88,7 @@ def add_event_bus(
         service.config,
         registry=registry or PLATFORM_EVENTS,
         writer=writer or MessageWriter(),
+        exchange=exchange,
         observe=event_observer(service.metrics, registry or PLATFORM_EVENTS),
     )
     grace = service.config.server.shutdown_timeout
@@ -99,7 +104,14 @@ def add_event_bus(
     service.add_resource(name, started, close_timeout=grace + 5.0)
     service.add_check(name, made.check, critical=False)
     _count_what_waits(service, name, made)
+    service.app.state.shared_event_buses = (*event_buses(service), made)
     return made
+
+
+def event_buses(service: Service) -> tuple[EventBus, ...]:
+    """The buses that *service* was given, in that order."""
+    buses: tuple[EventBus, ...] = getattr(service.app.state, "shared_event_buses", ())
+    return buses
 
 
 def _count_what_waits(service: Service, name: str, bus: EventBus) -> None:
@@ -129,6 +141,7 @@ def _bus_of(
     *,
     registry: EventRegistry,
     writer: MessageWriter,
+    exchange: str,
     observe: Observer,
 ) -> EventBus:
     name, url = config.service_name, config.rabbitmq.connection_string
@@ -138,8 +151,17 @@ def _bus_of(
         _log.warning(
             "RABBITMQ_URL is not set: events stay in this process, and end with it."
         )
-        return InMemoryBus(name, registry=registry, writer=writer, observe=observe)
-    return RabbitMQBus(name, url, registry=registry, writer=writer, observe=observe)
+        return InMemoryBus(
+            name, registry=registry, writer=writer, exchange=exchange, observe=observe
+        )
+    return RabbitMQBus(
+        name,
+        url,
+        registry=registry,
+        writer=writer,
+        exchange=exchange,
+        observe=observe,
+    )
 
 
 def event_observer(metrics: Metrics, registry: EventRegistry) -> Observer:

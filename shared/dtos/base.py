@@ -38,6 +38,7 @@ class BaseDTO(BaseModel):
         populate_by_name=True,
         frozen=True,
         hide_input_in_errors=True,
+        json_schema_serialization_defaults_required=True,  # we write every member
     )
 
 

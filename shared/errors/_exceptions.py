@@ -72,7 +72,9 @@ def _same_source(one: type, other: type) -> bool:
 
 
 class BaseAPIException(Exception):
-    """Base class: ``except BaseAPIException`` catches every error of this module.
+    """Something failed that nobody foresaw; the correlation id finds it in the logs.
+
+    The base class: ``except BaseAPIException`` catches every error of this module.
 
     Args:
         detail: What went wrong, in words that the caller of the API may read; the
@@ -207,10 +209,11 @@ class NotFoundException(BaseAPIException):
 
 
 class NotFoundError(NotFoundException):
-    """A resource of a known kind does not exist: ``NotFoundError("Subject", "123")``.
+    """A resource of a known kind does not exist.
 
-    The reply carries both as ``resource`` and ``resource_id``. A path that no route
-    serves is a plain ``not_found``, so a client can tell the two apart.
+    ``NotFoundError("Subject", "123")``: the reply carries both as ``resource`` and
+    ``resource_id``. A path that no route serves is a plain ``not_found``, so a client
+    can tell the two apart.
     """
 
     code = "resource_not_found"
@@ -269,9 +272,9 @@ class ValidationException(BaseAPIException):
 
 
 class ValidationError(ValidationException):
-    """The input breaks a rule: ``ValidationError("Invalid input", details=[...])``.
+    """The input breaks a rule that the service checks beyond the schema.
 
-    For rules that the code checks itself, beyond the schema. *details* takes what
+    ``ValidationError("Invalid input", details=[...])``: *details* takes what
     `ValidationException` takes as *errors*.
     """
 

@@ -10,7 +10,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from shared.errors._catalogue import entry_of
-from shared.errors._exceptions import BaseAPIException, revive
+from shared.errors._exceptions import (
+    BaseAPIException,
+    ValidationException,
+    revive,
+)
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
@@ -134,9 +138,9 @@ def with_problems(document: dict[str, Any]) -> dict[str, Any]:
     for response in _responses_in(document):
         content = response.get("content", {})
         if content.get("application/json") == {"schema": {"$ref": _FASTAPI_ERROR}}:
-            response["description"] = "The request does not fit the schema."
+            response["description"] = _REFUSED
             del content["application/json"]
-            content[PROBLEM_MEDIA_TYPE] = {"schema": schema}
+            content[PROBLEM_MEDIA_TYPE] = {"schema": schema, **_refusal()}
         elif content.get(PROBLEM_MEDIA_TYPE, {}).get("schema") == PROBLEM_SCHEMA:
             content[PROBLEM_MEDIA_TYPE]["schema"] = schema
     for name in ("HTTPValidationError", "ValidationError"):
@@ -149,6 +153,23 @@ def with_problems(document: dict[str, Any]) -> dict[str, Any]:
             "schemas": dict(sorted(schemas.items())),
         }
     return document
+
+
+_REFUSED: Final = "The request does not fit the schema."
+
+
+def _refusal() -> dict[str, Any]:
+    """The examples of what `shared.errors.handlers` answers a refused request with."""
+    items = [
+        {
+            "pointer": "/@query/limit",
+            "code": "int_parsing",
+            "detail": "Must be an integer.",
+        }
+    ]
+    error = ValidationException(items, _REFUSED)
+    summary = entry_of(ValidationException).description
+    return {"examples": {error.code: {"summary": summary, "value": error.to_problem()}}}
 
 
 _FASTAPI_ERROR: Final = "#/components/schemas/HTTPValidationError"

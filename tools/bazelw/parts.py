@@ -1,8 +1,9 @@
 """Parts of rules_python that are replaced.
 
 rules_python 0.22.1, which distributions package, is made of a pip and a setuptools of
-2022 that do not run on Python 3.12. It looks for them in the repositories @pypi__pip
-and @pypi__setuptools; rules_python_lock.txt pins what is put there instead.
+2022 that do not run on Python 3.12, and of a packaging of then, which can't read
+"1.0.0.beta2" in the metadata of a wheel. It looks for them in repositories @pypi__pip,
+@pypi__setuptools and @pypi__packaging; rules_python_lock.txt pins what is put there.
 """
 
 from __future__ import annotations

@@ -83,6 +83,7 @@ FLOORS: Mapping[str, Package] = {
         outbox=f"{_SETTINGS} {_SQL}",
         inbox=f"{_SETTINGS} {_SQL}",
         cli=f"{_AMQP} {_SETTINGS} typer rich",
+        topology=_NOTHING,
     ),
     # 6: the chassis of a service
     "app": _package(

@@ -35,12 +35,13 @@ TAKEN_CLASSES = frozenset(
         r"\w+",
         """
         APIRouter Annotated Any ApiContract ArgumentParser AsyncSession
-        BadRequestException Base BaseDTO BaseRepository BaseResponseDTO BaseUpdateDTO
+        BadRequestException Base BaseDTO BaseEvent BaseRepository BaseResponseDTO
+        BaseUpdateDTO
         BoundedText ConfigurationError ConflictException Database DatabaseConfig
-        Dependency Depends Description Env Field Finding HTTPConnection Header Iterator
-        Mapped
+        Dependency Depends Description Env Field Final Finding HTTPConnection Header
+        Iterator Mapped
         MigrationError Name NotFoundException NotNull Page PageQuery Path Popen Query
-        Response Sequence Server ServerConfig Service ServiceConfig
+        Response SecurityConfig Sequence Server ServerConfig Service ServiceConfig
         ServiceUnavailableException Settings StartError String TestClient
         TestOnPostgresql TestOnSqlite TimestampMixin UUIDKeyMixin ValidationException
         VersionMixin

@@ -1,4 +1,4 @@
-"""Writes a pure-Python wheel, the same bytes for the same content.
+"""Writes a pure-Python wheel, or any zip: the same bytes for the same content.
 
 https://packaging.python.org/specifications/binary-distribution-format
 """
@@ -34,9 +34,6 @@ def write_wheel(
 ) -> None:
     """Write *content* and then *info*, sorted, with WHEEL and RECORD.
 
-    Entries are stored, not deflated: what deflate yields differs between versions of
-    zlib, and with it the hash that people pin.
-
     Args:
         out: The wheel.
         dist_info: ``name-version.dist-info``.
@@ -47,6 +44,15 @@ def write_wheel(
     meta[f"{dist_info}/WHEEL"] = WHEEL.encode()
     entries = sorted(content.items()) + sorted(meta.items())
     entries.append(_record(f"{dist_info}/RECORD", entries))
+    write_zip(out, entries)
+
+
+def write_zip(out: Path, entries: Iterable[tuple[str, bytes]]) -> None:
+    """Write a zip archive whose bytes depend on nothing but *entries*.
+
+    They are stored, not deflated: what deflate yields differs between versions of
+    zlib, and with it the hash that people pin.
+    """
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for path, data in entries:
             entry = zipfile.ZipInfo(path, _EPOCH)

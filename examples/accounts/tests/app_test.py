@@ -12,6 +12,7 @@ from httpx2 import Response
 
 from examples.accounts._settings import Settings
 from examples.accounts.app import ADMIN_EMAIL, LOG_INS, bootstrap
+from examples.accounts.contract import PUBLISHES
 from shared.config import ConfigurationError, load_config
 from shared.events import UserRegisteredEvent
 from shared.testing import FakeClock, captured_logs, is_problem
@@ -66,6 +67,8 @@ def accounts() -> Iterator[Accounts]:
     service = bootstrap(config, bus=bus, now=clock)
     with TestClient(service.app) as client:
         yield Accounts(client, clock, bus)
+    # Whatever a test made it publish, others were told that it does.
+    assert {type(event) for event in bus.published} <= {*PUBLISHES}
 
 
 def test_a_registration_shows_everything_but_the_password(accounts: Accounts) -> None:

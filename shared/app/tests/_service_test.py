@@ -240,6 +240,56 @@ def test_the_document_describes_errors_and_health(make: Make) -> None:
     assert service.app.openapi() == document
 
 
+def test_an_operation_is_called_by_its_tag_and_its_function(make: Make) -> None:
+    """Generated clients have these names, which paths and methods don't change."""
+    service = make()
+    router = APIRouter(prefix="/notes", tags=["shared notes", "other"])
+
+    @router.get("/{note_id}")
+    async def read(note_id: int) -> str:
+        return ""
+
+    @router.post("", operation_id="writeDown")
+    async def write() -> str:
+        return ""
+
+    @service.app.put("/notes")
+    async def replace() -> str:
+        return ""
+
+    service.app.include_router(router)
+    paths = service.app.openapi()["paths"]
+    names = {
+        operation["operationId"]
+        for path in ("/notes", "/notes/{note_id}")
+        for operation in paths[path].values()
+    }
+
+    assert names == {"shared_notes_read", "writeDown", "replace"}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/b", "read"), ("/c", "health")], ids=["own", "of the chassis"]
+)
+@pytest.mark.filterwarnings("ignore:Duplicate Operation ID")
+def test_two_operations_of_one_name_are_refused(
+    make: Make, path: str, name: str
+) -> None:
+    """No client could have both."""
+    service = make()
+
+    @service.app.get("/a", operation_id="read")
+    async def one() -> str:
+        return ""
+
+    @service.app.get(path, operation_id=name)
+    async def two() -> str:
+        return ""
+
+    with pytest.raises(ValueError, match=f"have the operationId '{name}': make each"):
+        service.app.openapi()
+
+
 # Errors and logs
 
 

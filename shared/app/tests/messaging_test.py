@@ -21,6 +21,7 @@ from shared.app.messaging import (
     add_event_bus,
     add_inbox,
     add_outbox,
+    event_buses,
     event_observer,
 )
 from shared.config import ConfigurationError, DatabaseConfig, RabbitMQConfig
@@ -304,3 +305,15 @@ def test_events_without_a_broker_are_said_to_end_with_the_process(make: Make) ->
         add_event_bus(service)
 
     assert "RABBITMQ_URL is not set" in str(logs)
+
+
+def test_a_service_knows_its_buses(make: Make) -> None:
+    """Whoever documents it finds its subscriptions there."""
+    service = make()
+    assert event_buses(service) == ()
+    first, second = InMemoryBus("my-service"), InMemoryBus("my-service")
+    add_event_bus(service, first)
+    add_event_bus(service, second, name="more events")
+
+    assert event_buses(service) == (first, second)
+    assert event_buses(make()) == ()

@@ -130,14 +130,16 @@ def test_fastapis_own_422_becomes_a_problem() -> None:
             components={"schemas": FASTAPI_SCHEMAS},
         )
     )
-    problem = {
-        "description": "The request does not fit the schema.",
-        "content": {PROBLEM_MEDIA_TYPE: {"schema": REF}},
-    }
     callback = changed["paths"]["/a"]["post"]["callbacks"]["done"]
+    refused = changed["webhooks"]["w"]["post"]["responses"]["422"]
+    content = refused["content"][PROBLEM_MEDIA_TYPE]
 
-    assert callback["{$request.body#/url}"]["post"]["responses"]["422"] == problem
-    assert changed["webhooks"]["w"]["post"]["responses"]["422"] == problem
+    assert callback["{$request.body#/url}"]["post"]["responses"]["422"] == refused
+    assert refused["description"] == "The request does not fit the schema."
+    assert list(refused["content"]) == [PROBLEM_MEDIA_TYPE]
+    assert content["schema"] == REF
+    assert list(content["examples"]) == ["validation_error"]
+    assert content["examples"]["validation_error"]["value"]["status"] == 422
     assert list(changed["components"]["schemas"]) == ["Problem", "User"]
 
 

@@ -1,0 +1,82 @@
+"""The generation API in a service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from services.api_platform.generations._client import AIGenOrchestrationClient
+from services.api_platform.generations._router import build_router
+from services.api_platform.generations._service import GenerationService
+from services.api_platform.keys import Access
+from services.api_platform.limits import Limits
+from services.api_platform.models import idempotency_keys
+from services.api_platform.parts import Parts
+from services.api_platform.quota import QuotaService, reads_policy
+from shared.database import Database
+from shared.errors import BaseAPIException
+from shared.http_client import ServiceClient
+from shared.idempotency import IdempotencyStore
+
+_log = logging.getLogger("api_platform.generations")
+
+_CLEANED_EVERY: Final = 600.0
+_BATCH: Final = 1000
+
+
+def add_generations(
+    parts: Parts,
+    access: Access,
+    quota: QuotaService,
+    limits: Limits,
+    *,
+    orchestration: ServiceClient,
+) -> None:
+    """Give the server the endpoints of generations.
+
+    Args:
+        parts: Of the server.
+        access: Lets API keys in.
+        quota: Counts what they use.
+        limits: Of the settings.
+        orchestration: The client of the generation service.
+    """
+    generations = GenerationService(
+        database=parts.database,
+        orchestration=AIGenOrchestrationClient(orchestration),
+        quota=quota,
+        limits=limits,
+        now=parts.now,
+    )
+    store = IdempotencyStore(idempotency_keys)
+    reads = reads_policy(limits)
+    parts.service.app.include_router(
+        build_router(parts.database, access, generations, store, reads)
+    )
+
+    @asynccontextmanager
+    async def cleaning() -> AsyncIterator[None]:
+        task = asyncio.create_task(_clean(store, parts.database))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    parts.service.add_resource("idempotency keys", cleaning)
+
+
+async def _clean(store: IdempotencyStore, database: Database) -> None:
+    """Forget, from time to time, the replies that nobody may ask for any more."""
+    while True:
+        try:
+            deleted = _BATCH
+            while deleted == _BATCH:
+                async with database.session() as session:
+                    deleted = await store.delete_expired(session, limit=_BATCH)
+        except BaseAPIException as error:
+            _log.warning("Old idempotency keys stay for now: %s", error)
+        await asyncio.sleep(_CLEANED_EVERY)

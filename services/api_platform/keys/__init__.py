@@ -1,0 +1,28 @@
+"""API keys: their life, and who they let in."""
+
+from services.api_platform.keys._access import (
+    Access,
+    AddressNotAllowedException,
+    Caller,
+    ScopeMissingException,
+    current_user_id,
+)
+from services.api_platform.keys._last_used import LastUsed
+from services.api_platform.keys._leaks import ReportersKeys, build_leaks_router
+from services.api_platform.keys._router import build_router
+from services.api_platform.keys._scopes import Scope
+from services.api_platform.keys._service import APIKeyService
+
+__all__ = [
+    "APIKeyService",
+    "Access",
+    "AddressNotAllowedException",
+    "Caller",
+    "LastUsed",
+    "ReportersKeys",
+    "Scope",
+    "ScopeMissingException",
+    "build_leaks_router",
+    "build_router",
+    "current_user_id",
+]

@@ -1,0 +1,18 @@
+"""Webhooks on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from services.api_platform.tests.webhooks_contract import WebhooksContract
+from shared.testing.databases import postgresql_database
+
+
+class TestWebhooksOnPostgresql(WebhooksContract):
+    @pytest.fixture
+    def url(self) -> Iterator[str]:
+        """An empty database of a server."""
+        with postgresql_database() as url:
+            yield url

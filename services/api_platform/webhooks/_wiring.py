@@ -1,0 +1,93 @@
+"""Puts webhooks into a server, and what feeds them into whoever consumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.api_platform.keys import Access
+from services.api_platform.models import inbox_events, webhook_outbox_events
+from services.api_platform.parts import Parts
+from services.api_platform.webhooks._documentation import document_deliveries
+from services.api_platform.webhooks._events import (
+    EXCHANGE,
+    WEBHOOK_EVENTS,
+    WebhookRequestedEvent,
+    offered_events,
+)
+from services.api_platform.webhooks._fan_out import build_fan_out
+from services.api_platform.webhooks._producer import WebhookProducer
+from services.api_platform.webhooks._router import build_router
+from services.api_platform.webhooks._service import WebhookService
+from shared.app.messaging import add_event_bus, add_inbox, add_outbox
+from shared.events import BaseEvent
+from shared.messaging import EventBus, EventTooLargeError, FailurePolicy
+from shared.messaging.inbox import Inbox, idempotent
+from shared.messaging.outbox import Outbox
+
+_PATIENT: Final = FailurePolicy(
+    # As long as an ordered handler may hold an event: the database may be away.
+    immediate_retries=1,
+    delays=(1.0, 10.0, 60.0, 300.0, 300.0, 300.0),
+    timeout=15.0,
+    # It gets no smaller, and those behind it would wait.
+    never_retry=(EventTooLargeError,),
+)
+
+
+def _nothing() -> None:
+    pass
+
+
+def add_webhooks(parts: Parts, access: Access) -> WebhookService:
+    """Give the server the endpoints of webhooks."""
+    webhooks = WebhookService(parts.outbox, parts.transport, parts.now)
+    router = build_router(parts.database, webhooks, access)
+    parts.service.app.include_router(router)
+    document_deliveries(parts.service.app.webhooks)
+    return webhooks
+
+
+def add_webhook_consumers(
+    parts: Parts,
+    *,
+    bus: EventBus | None = None,
+    wake: Callable[[], object] = _nothing,
+) -> Outbox:
+    """Let the service make deliveries of the platform's events.
+
+    Args:
+        parts: Of the service. Its bus is subscribed to, so it must not have started.
+        bus: Of the exchange `webhooks`; else the one of the settings.
+        wake: Called when there are new deliveries.
+
+    Returns:
+        The outbox of that exchange.
+    """
+    service, database = parts.service, parts.database
+    webhooks = add_event_bus(
+        service, bus, name=EXCHANGE, registry=WEBHOOK_EVENTS, exchange=EXCHANGE
+    )
+    outbox = Outbox(webhook_outbox_events)
+    add_outbox(service, outbox, database=database, bus=webhooks, name="webhook_outbox")
+    inbox = Inbox(inbox_events, database)
+    add_inbox(service, inbox)
+    producer = WebhookProducer(outbox)
+
+    @idempotent(inbox)
+    async def hand_on(event: BaseEvent[Any], session: AsyncSession) -> None:
+        await producer.publish_webhook_event(session, event)
+
+    parts.bus.subscribe(
+        offered_events(), hand_on, name="webhooks", ordered=True, policy=_PATIENT
+    )
+    webhooks.subscribe(
+        WebhookRequestedEvent,
+        build_fan_out(inbox, now=parts.now, wake=wake),
+        name="fan_out",
+        ordered=True,
+        policy=_PATIENT,
+    )
+    return outbox

@@ -124,6 +124,15 @@ async def messages_in(url: str, *queues: str) -> dict[str, int]:
     return found
 
 
+async def ids_in(url: str, queue: str, number: int) -> set[str | None]:
+    """Take *number* messages from *queue*, and return which events they are."""
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        source = await channel.get_queue(queue)
+        async with source.iterator(no_ack=True) as messages:
+            return {(await anext(messages)).message_id for _ in range(number)}
+
+
 async def declare(url: str) -> None:
     """Make the queue of the consumer, which is not there yet."""
 
@@ -332,9 +341,11 @@ async def test_an_hour_without_a_broker(
             measuring.cancel()
             await asyncio.to_thread(relay.stop)
             left = await messages_in(rabbitmq.url, QUEUE, UNROUTED)
+            published = await ids_in(rabbitmq.url, QUEUE, left[QUEUE])
     report(
         seconds=round(time.monotonic() - began),
         events=writer.committed,
+        published_again=left[QUEUE] - writer.committed,
         tries=tally["p"],
         simulated_seconds=tally["s"],
         megabytes_at_first=round(at_first, 1),
@@ -343,7 +354,9 @@ async def test_an_hour_without_a_broker(
     )
     assert not writer.failures
     assert waiting == writer.committed >= BACKLOG
-    assert left == {QUEUE: writer.committed, UNROUTED: 0}
+    # What a slow broker confirms too late for this relay is published again, as it was.
+    assert len(published) == writer.committed
+    assert left[UNROUTED] == 0
     assert max(memory) - at_first < MEGABYTES
     # Pauses grow to 30 seconds, and each is half as long at least.
     assert tally["s"] / 30 < tally["p"] < tally["s"] / 15 + 20

@@ -15,13 +15,13 @@ from aiormq.connection import Connection
 from shared.messaging import BrokerUnavailableException, MessageWriter
 from shared.messaging._rabbit_frames import Packet, Properties
 from shared.messaging._rabbit_publisher import NoQueueError, Publisher, RefusedError
-from shared.messaging._topology import EVENTS
 from shared.messaging.tests.rabbitmq_backend import (
     Backend,
     OnServer,
     healthy,
     through,
 )
+from shared.messaging.topology import EVENTS
 from shared.testing.bus_contract import BusWorld, Seen, until
 from shared.testing.servers import rabbitmq_url
 from shared.testing.tcp_proxy import TcpProxy

@@ -66,6 +66,13 @@ class WebhookDisabledPayload(_WebhookPayload):
 
     reason: Literal["by_user", "by_admin", "too_many_failures"]
     consecutive_failures: int = Field(default=0, ge=0)
+    # Not a reason of its own: who knows the three would refuse the event.
+    error_code: Code | None = Field(
+        default=None,
+        description="What the last attempt ended with, where the target's answers are "
+        "the reason: gone, if it said so and wants no more, and null if somebody chose "
+        "it.",
+    )
 
 
 class WebhookDisabledEvent(BaseEvent[WebhookDisabledPayload]):

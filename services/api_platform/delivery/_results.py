@@ -328,12 +328,12 @@ def _failure_of(
 def _end_of(
     standing: Standing, attempt: Attempt, now: datetime
 ) -> WebhookDisabledEvent:
-    # That it is gone is in the webhook's own row: the event has no word for it.
     payload = WebhookDisabledPayload(
         webhook_id=standing.webhook_id,
         user_id=standing.user_id,
         reason="too_many_failures",
         consecutive_failures=standing.consecutive_failures,
+        error_code=str(attempt.error),
     )
     return WebhookDisabledEvent(
         payload=payload,

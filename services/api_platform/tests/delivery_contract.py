@@ -278,6 +278,7 @@ class DeliveryContract:
         )
         assert isinstance(disabled, WebhookDisabledEvent)
         assert disabled.payload.webhook_id == webhook.id
+        assert disabled.payload.error_code == "gone"
         assert disabled.correlation_id == "abc-123"
         scene.pass_time(days=30)
         assert await scene.finish() == 0
@@ -305,6 +306,7 @@ class DeliveryContract:
             if isinstance(event, WebhookDisabledEvent)
         ]
         assert disabled.payload.reason == "too_many_failures"
+        assert disabled.payload.error_code == "server_error"
         assert disabled.payload.consecutive_failures == now.consecutive_failures
 
     async def test_a_success_in_five_days_disables_nothing(self, scene: Scene) -> None:

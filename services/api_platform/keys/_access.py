@@ -16,7 +16,7 @@ from services.api_platform.keys._scopes import Scope
 from services.api_platform.keys._service import APIKeyService
 from services.api_platform.models import APIClient
 from shared.auth import TokenPayload
-from shared.auth.dependencies import get_current_user
+from shared.auth.dependencies import get_current_user, oauth2_scheme
 from shared.database import Database
 from shared.errors import AuthenticationException, PermissionDeniedException
 from shared.logging import SecurityEvent, log_security_event
@@ -115,9 +115,11 @@ class Access:
     ) -> Callable[..., Coroutine[Any, Any, Caller]]:
         """A dependency: an API key with all of *scopes*, or a user's token."""
 
+        # Asked for so that they are documented, one entry each: either will do.
         async def caller(
             connection: HTTPConnection,
-            _: Annotated[object, Security(_key_scheme, scopes=[*scopes])],
+            _key: Annotated[object, Security(_key_scheme, scopes=[*scopes])],
+            _token: Annotated[object, Depends(oauth2_scheme)],
         ) -> Caller:
             secret = _bearer(connection)
             if secret is not None and secret.startswith(_PREFIX):

@@ -56,6 +56,21 @@ def test_every_operation_asks_who_calls() -> None:
     assert open_to_all == {"/api/v1/leaked-keys"}
 
 
+def test_a_key_or_a_token_opens_what_either_may_use() -> None:
+    """Each is an alternative of its own, and the key's scopes are with the key."""
+    paths = contract.service().app.openapi()["paths"]
+    either = {
+        path
+        for path, item in paths.items()
+        for operation in item.values()
+        if len(operation.get("security", ())) == 2
+    }
+    found = paths["/api/v1/usage"]["get"]["security"]
+
+    assert {path.split("/")[3] for path in either} == {"usage", "webhooks"}
+    assert found == [{"ApiKey": ["usage:read"]}, {"OAuth2PasswordBearer": []}]
+
+
 def test_every_problem_is_documented_as_one() -> None:
     """Each status from 400 on has problem+json, with an example."""
     paths = contract.service().app.openapi()["paths"]

@@ -7,6 +7,7 @@ from services.api_platform.keys._access import (
     ScopeMissingException,
     current_user_id,
 )
+from services.api_platform.keys._erasure import revoke_keys_of_user
 from services.api_platform.keys._last_used import LastUsed
 from services.api_platform.keys._leaks import ReportersKeys, build_leaks_router
 from services.api_platform.keys._router import build_router
@@ -25,4 +26,5 @@ __all__ = [
     "build_leaks_router",
     "build_router",
     "current_user_id",
+    "revoke_keys_of_user",
 ]

@@ -96,7 +96,11 @@ def test_the_contract_subscribes_to_what_the_service_does() -> None:
         for each in bus.subscriptions
     ]
 
-    assert found == ["api-platform.webhooks", "api-platform.fan_out"]
+    assert found == [
+        "api-platform.webhooks",
+        "api-platform.former_users",
+        "api-platform.fan_out",
+    ]
 
 
 def test_two_contracts_are_the_same() -> None:

@@ -29,12 +29,15 @@ from services.api_platform.webhooks import (
 )
 from shared.crypto import WebhookSigner, WebhookVerifier
 from shared.events import (
+    ApiKeyRevokedEvent,
     BaseEvent,
     GenerationAsset,
     GenerationCompletedEvent,
     GenerationCompletedPayload,
     ProjectCreatedEvent,
     ProjectCreatedPayload,
+    UserDeletedEvent,
+    UserDeletedPayload,
     UserRegisteredEvent,
     UserRegisteredPayload,
     WebhookDeletedEvent,
@@ -548,6 +551,58 @@ class WebhooksContract:
         self.publish(scene, completed(user))
         assert self.bodies(scene) == []
         assert_published(scene.bus, WebhookDeletedEvent, webhook_id=UUID(made["id"]))
+
+    def test_of_a_deleted_user_neither_webhooks_nor_keys_live(
+        self, scene: Scene, user: UUID
+    ) -> None:
+        """All of them, at once, with an event each; those of others stay."""
+        other = uuid4()
+        theirs = self.make(scene, other)
+        mine = [self.make(scene, user), self.make(scene, user, ordered=True)]
+        keys = [self.make_key(scene, each) for each in (user, user, other)]
+        scene.client.delete(
+            f"/api/v1/keys/{keys[0]['id']}", headers=scene.as_user(user)
+        )
+        self.publish(scene, completed(user), completed(other))
+        scene.bus.published.clear()
+        gone = UserDeletedPayload(user_id=user, requested_by="user")
+        scene.bus.faults.duplicate()
+        self.publish(scene, UserDeletedEvent(payload=gone))
+
+        assert self.call(scene, user, "GET").json()["items"] == []
+        found = self.call(scene, other, "GET").json()["items"]
+        assert [each["id"] for each in found] == [theirs["id"]]
+        assert len(self.bodies(scene)) == 1
+        opened = [
+            scene.client.get(
+                PATH, headers={"Authorization": f"Bearer {key['secret']}"}
+            ).status_code
+            for key in keys
+        ]
+        assert opened == [401, 401, 200]
+        deleted = {
+            event.payload.webhook_id
+            for event in scene.bus.published
+            if isinstance(event, WebhookDeletedEvent)
+        }
+        assert deleted == {UUID(each["id"]) for each in mine}
+        [revoked] = [
+            event
+            for event in scene.bus.published
+            if isinstance(event, ApiKeyRevokedEvent)
+        ]
+        assert revoked.payload.api_key_id == UUID(keys[1]["id"])
+        assert revoked.payload.revoked_by == "system"
+
+    def make_key(self, scene: Scene, user: UUID) -> dict[str, Any]:
+        """A new API key of *user*, with its secret."""
+        body = {"name": "Shop", "permissions": ["webhooks:read"]}
+        reply = scene.client.post(
+            "/api/v1/keys", json=body, headers=scene.as_user(user)
+        )
+        assert reply.status_code == 201, reply.text
+        made: dict[str, Any] = reply.json()
+        return made
 
     def test_both_secrets_sign_within_the_grace_period(
         self, scene: Scene, user: UUID, clock: FakeClock

@@ -85,6 +85,11 @@ class WebhookRepository(BaseRepository[Webhook]):
             cursor=cursor,
         )
 
+    async def all_ids(self, user_id: UUID) -> list[UUID]:
+        """A user's webhooks, disabled ones too, in the order in which they are locked."""
+        found = select(_WEBHOOKS.id).where(_WEBHOOKS.user_id == user_id)
+        return list(await self.session.scalars(found.order_by(_WEBHOOKS.id)))
+
     async def any_active(self, user_id: UUID) -> bool:
         """Whether a user has a webhook that gets anything."""
         found = await self.session.scalar(_ANY_ACTIVE, {"user_id": user_id})
@@ -209,13 +214,17 @@ class DeliveryRepository(BaseRepository[WebhookDelivery]):
             cursor=cursor,
         )
 
-    async def lock_pending(self, webhook_id: UUID) -> None:
-        """Wait for whoever writes results of a webhook, and let nobody else write any.
+    async def lock_pending(self, *webhooks: UUID) -> None:
+        """Wait for whoever writes results of webhooks, and let nobody else write any.
 
-        Before the webhook itself is locked: whoever writes results does it in that
-        order, and two that wait for each other would wait for ever.
+        Before the webhooks themselves are locked, and of several at once: whoever
+        writes results does it in that order, and two that wait for each other would
+        wait for ever.
         """
-        await self._lock(_is_pending_of(webhook_id))
+        await self._lock(
+            WebhookDelivery.webhook_id.in_(webhooks),
+            WebhookDelivery.state == DeliveryState.PENDING,
+        )
 
     async def begin_anew(self, deliveries: Collection[UUID], *, now: datetime) -> int:
         """Let deliveries that are over be due again, with all attempts before them.

@@ -226,9 +226,16 @@ class WebhookService:
         await DeliveryRepository(db).lock_pending(webhook_id)
         webhook = await webhooks.of_user(user_id, webhook_id, for_update=True)
         require_match(if_match, webhook, required=False)
-        await webhooks.delete(webhook)
-        payload = WebhookDeletedPayload(webhook_id=webhook_id, user_id=user_id)
-        self.outbox.add(db, WebhookDeletedEvent(payload=payload))
+        await self._remove(db, webhook)
+
+    async def delete_all(self, db: AsyncSession, user_id: UUID) -> int:
+        """Remove all webhooks of a user who is gone; how many there were."""
+        webhooks = WebhookRepository(db)
+        found = await webhooks.all_ids(user_id)
+        await DeliveryRepository(db).lock_pending(*found)
+        for webhook_id in found:
+            await self._remove(db, await webhooks.get_for_update(webhook_id))
+        return len(found)
 
     async def disable(
         self, db: AsyncSession, user_id: UUID, webhook_id: UUID
@@ -355,6 +362,11 @@ class WebhookService:
         replayed = await deliveries.begin_anew(chosen, now=self.now())
         await self._check_active(db, webhook)
         return replayed, page.next_cursor
+
+    async def _remove(self, db: AsyncSession, webhook: Webhook) -> None:
+        payload = WebhookDeletedPayload(webhook_id=webhook.id, user_id=webhook.user_id)
+        await WebhookRepository(db).delete(webhook)
+        self.outbox.add(db, WebhookDeletedEvent(payload=payload))
 
     async def _check_active(self, db: AsyncSession, webhook: Webhook) -> None:
         # Locked: whoever disables it now gives up what is made here, or comes before.

@@ -11,6 +11,7 @@ from services.api_platform.keys import Access
 from services.api_platform.models import inbox_events, webhook_outbox_events
 from services.api_platform.parts import Parts
 from services.api_platform.webhooks._documentation import document_deliveries
+from services.api_platform.webhooks._erasure import build_erasure
 from services.api_platform.webhooks._events import (
     EXCHANGE,
     WEBHOOK_EVENTS,
@@ -22,7 +23,7 @@ from services.api_platform.webhooks._producer import WebhookProducer
 from services.api_platform.webhooks._router import build_router
 from services.api_platform.webhooks._service import WebhookService
 from shared.app.messaging import add_event_bus, add_inbox, add_outbox
-from shared.events import BaseEvent
+from shared.events import BaseEvent, UserDeletedEvent
 from shared.messaging import EventBus, EventTooLargeError, FailurePolicy
 from shared.messaging.inbox import Inbox, idempotent
 from shared.messaging.outbox import Outbox
@@ -56,7 +57,7 @@ def add_webhook_consumers(
     bus: EventBus | None = None,
     wake: Callable[[], object] = _nothing,
 ) -> Outbox:
-    """Let the service make deliveries of the platform's events.
+    """Let the service make deliveries of the platform's events, and forget users.
 
     Args:
         parts: Of the service. Its bus is subscribed to, so it must not have started.
@@ -83,6 +84,13 @@ def add_webhook_consumers(
     parts.bus.subscribe(
         offered_events(), hand_on, name="webhooks", ordered=True, policy=_PATIENT
     )
+    erase = build_erasure(
+        inbox,
+        WebhookService(parts.outbox, parts.transport, parts.now),
+        outbox=parts.outbox,
+        now=parts.now,
+    )
+    parts.bus.subscribe(UserDeletedEvent, erase, name="former_users", policy=_PATIENT)
     webhooks.subscribe(
         WebhookRequestedEvent,
         build_fan_out(inbox, now=parts.now, wake=wake),

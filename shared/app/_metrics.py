@@ -90,17 +90,19 @@ METRICS: Final[Mapping[str, MetricDefinition]] = MappingProxyType(
             _HISTOGRAM, ("consumer",), "Time that a handler had a message."
         ),
         "messaging_dead_letters": MetricDefinition(
-            _GAUGE, ("consumer",), "Messages that wait to be replayed or purged."
+            _GAUGE,
+            ("bus", "consumer"),
+            "Messages that wait to be replayed or purged.",
         ),
         "messaging_unrouted_messages": MetricDefinition(
-            _GAUGE, (), "Events that nobody subscribed to, kept in the broker."
+            _GAUGE, ("bus",), "Events that nobody subscribed to, kept in the broker."
         ),
         # Their values come from the packages that own the tables.
         "outbox_pending_rows": MetricDefinition(
-            _GAUGE, (), "Events that wait in the outbox."
+            _GAUGE, ("outbox",), "Events that wait in the outbox."
         ),
         "outbox_lag_seconds": MetricDefinition(
-            _GAUGE, (), "Age of the oldest event in the outbox."
+            _GAUGE, ("outbox",), "Age of the oldest event in the outbox."
         ),
         "scheduled_jobs_late": MetricDefinition(
             _GAUGE, (), "Scheduled jobs that are due and not done."

@@ -75,7 +75,7 @@ def add_event_bus(
         service: The service.
         bus: Else the one of the settings: RabbitMQ, or in the process. One that is
             given counts its messages if it was made with `event_observer`.
-        name: In messages and health replies.
+        name: In messages, health replies and metrics.
         registry: The events that the service reads; else the platform's.
         writer: How events are written; else as the kernel's envelope.
         exchange: Where they are published; another one than the platform's for messages
@@ -116,19 +116,19 @@ def event_buses(service: Service) -> tuple[EventBus, ...]:
 
 def _count_what_waits(service: Service, name: str, bus: EventBus) -> None:
     """Show what only the broker knows: it makes dead letters by itself, too."""
-    unrouted = service.metrics.gauge("messaging_unrouted_messages")
+    unrouted = service.metrics.gauge("messaging_unrouted_messages").labels(name)
     dead = service.metrics.gauge("messaging_dead_letters")
 
     async def in_memory(bus: InMemoryBus) -> None:
         unrouted.set(bus.unrouted_count)
         for consumer in bus.backlog():
-            dead.labels(consumer).set(len(bus.dead_letters(consumer)))
+            dead.labels(name, consumer).set(len(bus.dead_letters(consumer)))
 
     async def on_rabbitmq(bus: RabbitMQBus) -> None:
         unrouted.set(await bus.unrouted_count())
         for queue, waiting in (await bus.queue_counts()).items():
             if queue.endswith(_DEAD):
-                dead.labels(queue.removesuffix(_DEAD)).set(waiting)
+                dead.labels(name, queue.removesuffix(_DEAD)).set(waiting)
 
     if isinstance(bus, InMemoryBus):
         _sample(service, f"{name} counts", partial(in_memory, bus))
@@ -204,14 +204,14 @@ def add_outbox(
         outbox: Where handlers of requests add events.
         database: Where it is.
         bus: Where its events go; None where another process relays them.
-        name: In messages and health replies.
+        name: In messages, health replies and metrics.
         max_lag: Seconds that an event may wait before health warns.
     """
     relay = None if bus is None else OutboxRelay(outbox, database, bus)
     if relay is not None:
         _run_relay(service, name, relay)
-    rows = service.metrics.gauge("outbox_pending_rows")
-    seconds = service.metrics.gauge("outbox_lag_seconds")
+    rows = service.metrics.gauge("outbox_pending_rows").labels(name)
+    seconds = service.metrics.gauge("outbox_lag_seconds").labels(name)
     latest: float | None = 0.0
 
     async def measure() -> None:

@@ -43,6 +43,7 @@ Make = Callable[..., Service]
 
 METADATA = MetaData()
 OUTBOX = outbox_table(METADATA)
+OTHER_OUTBOX = outbox_table(METADATA, name="other_outbox")
 INBOX = inbox_table(METADATA)
 
 
@@ -125,7 +126,7 @@ def test_an_event_goes_from_a_request_to_a_handler(
     with TestClient(service.app) as client:
         reply = client.post("/", headers={"X-Correlation-ID": "trace-me"})
         wait_until(lambda: len(handled) == 1)
-        wait_until(lambda: value(service, "outbox_pending_rows") == 0.0)
+        wait_until(lambda: value(service, "outbox_pending_rows", outbox="outbox") == 0.0)
         health = client.get("/health").json()
 
     assert (str(handled[0].event_id), handled[0].correlation_id) == (
@@ -151,7 +152,7 @@ def test_a_service_whose_broker_is_away_takes_requests(
 
     with captured_logs() as logs, TestClient(service.app) as client:
         statuses = [client.post("/").status_code for _ in range(3)]
-        wait_until(lambda: value(service, "outbox_pending_rows") == 3.0)
+        wait_until(lambda: value(service, "outbox_pending_rows", outbox="outbox") == 3.0)
         wait_until(lambda: client.get("/health").json()["status"] == "warn")
         ready = client.get("/health/ready")
         checks = client.get("/health").json()["checks"]
@@ -174,7 +175,7 @@ def test_an_outbox_may_be_relayed_by_another_process(
 
     with TestClient(service.app) as client:
         client.post("/")
-        wait_until(lambda: value(service, "outbox_pending_rows") == 1.0)
+        wait_until(lambda: value(service, "outbox_pending_rows", outbox="outbox") == 1.0)
 
     assert relay is None
 
@@ -217,7 +218,63 @@ def test_what_nobody_wants_is_shown(make: Make) -> None:
 
     with TestClient(service.app) as client:
         client.post("/")
-        wait_until(lambda: value(service, "messaging_unrouted_messages") == 1.0)
+        unrouted = "messaging_unrouted_messages"
+        wait_until(lambda: value(service, unrouted, bus="events") == 1.0)
+
+
+def test_what_waits_in_one_outbox_is_not_shown_as_the_others(
+    make: Make, database: Database
+) -> None:
+    """A service may have two, and the one that lags must not hide behind the other."""
+    service = make()
+    outbox = registering(service, database)
+    add_outbox(service, outbox, database=database, bus=None)
+    other = Outbox(OTHER_OUTBOX)
+    add_outbox(service, other, database=database, bus=None, name="other")
+
+    def waiting(outbox: str) -> float | None:
+        return value(service, "outbox_pending_rows", outbox=outbox)
+
+    with TestClient(service.app) as client:
+        client.post("/")
+        wait_until(lambda: (waiting("outbox"), waiting("other")) == (1.0, 0.0))
+        wait_until(lambda: value(service, "outbox_lag_seconds", outbox="outbox") != 0.0)
+
+    assert waiting("other") == value(service, "outbox_lag_seconds", outbox="other") == 0
+
+
+def test_what_nobody_wants_of_one_bus_is_not_shown_as_the_others(make: Make) -> None:
+    """Each bus has its name in the metrics, as in health."""
+    service = make()
+    bus = add_event_bus(service)
+    other = add_event_bus(service, InMemoryBus("my-service"), name="other")
+
+    async def fails(event: UserRegisteredEvent) -> None:
+        raise RuntimeError("no")
+
+    other.subscribe(
+        UserRegisteredEvent,
+        fails,
+        policy=FailurePolicy(immediate_retries=0, delays=()),
+    )
+
+    @service.app.post("/")
+    async def publish() -> None:
+        await bus.publish(registered())
+        await other.publish(registered())
+
+    def counts() -> list[float | None]:
+        unrouted = "messaging_unrouted_messages"
+        dead, fails = "messaging_dead_letters", "my-service.fails"
+        return [
+            value(service, unrouted, bus="events"),
+            value(service, unrouted, bus="other"),
+            value(service, dead, bus="other", consumer=fails),
+        ]
+
+    with captured_logs(), TestClient(service.app) as client:
+        client.post("/")
+        wait_until(lambda: counts() == [1.0, 0.0, 1.0])
 
 
 def test_a_retry_and_a_dead_letter_are_counted(make: Make) -> None:
@@ -247,8 +304,8 @@ def test_a_retry_and_a_dead_letter_are_counted(make: Make) -> None:
     with captured_logs(), TestClient(service.app) as client:
         client.post("/")
         wait_until(lambda: count(Outcome.DEAD) == 1.0)
-        dead = "messaging_dead_letters"
-        wait_until(lambda: value(service, dead, consumer="my-service.fails") == 1.0)
+        dead, fails = "messaging_dead_letters", "my-service.fails"
+        wait_until(lambda: value(service, dead, bus="events", consumer=fails) == 1.0)
 
     assert count(Outcome.RETRIED) == 1.0
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.api_platform._migrate import migrate
+from services.api_platform._settings import NAME
 from services.api_platform.tests.scene import Scene, running
+from services.api_platform.toggles import CANARY as CANARY_NAME
+from services.api_platform.toggles import FeatureToggles
+from shared.config import DatabaseConfig
+from shared.database import Database
 from shared.testing import is_problem
 
 PATH = "/api/v1/admin/toggles"
@@ -96,3 +105,47 @@ def test_there_are_no_others(scene: Scene) -> None:
     reply = scene.client.put(f"{PATH}/enableX", json={"enabled": True}, headers=admin)
 
     assert reply == is_problem(status=422)
+
+
+class SlowReads(Database):
+    """A database whose reads wait, with what they have read, until they may go on."""
+
+    def __init__(self, url: str) -> None:
+        config = DatabaseConfig.model_validate({"url": url})
+        super().__init__(config, service_name=NAME)
+        self.has_read = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    @asynccontextmanager
+    async def session(
+        self, *, read_only: bool = False, isolation_level: object = None
+    ) -> AsyncIterator[AsyncSession]:
+        """A session; see above."""
+        async with super().session(read_only=read_only) as session:
+            yield session
+        if read_only:
+            self.has_read.set()
+            await self.go_on.wait()
+
+
+@pytest.fixture
+async def slow(tmp_path: Path) -> AsyncIterator[SlowReads]:
+    """A migrated database that is slow to answer."""
+    database = SlowReads(f"sqlite:///{tmp_path}/slow.db")
+    migrate(DatabaseConfig.model_validate({"url": f"sqlite:///{tmp_path}/slow.db"}))
+    yield database
+    await database.dispose()
+
+
+async def test_a_read_under_way_does_not_undo_a_move(slow: SlowReads) -> None:
+    """It has seen the switch as it was, which is not to be remembered."""
+    toggles = FeatureToggles(slow, clock=lambda: 0.0)
+    reading = asyncio.create_task(toggles.all())
+    await slow.has_read.wait()
+    await toggles.set(CANARY_NAME, enabled=True, settings={})
+    during = (await toggles.all())[CANARY_NAME]
+    slow.go_on.set()
+    found = (await reading)[CANARY_NAME]
+    later = (await toggles.all())[CANARY_NAME]
+
+    assert [each.enabled for each in (during, found, later)] == [True] * 3

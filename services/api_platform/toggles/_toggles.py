@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import select
 
 from services.api_platform.models import FeatureToggle
-from shared.database import Database, utc_now
+from shared.database import BaseRepository, Database, utc_now
 from shared.errors import BaseAPIException
 
 _log = logging.getLogger("api_platform.toggles")
@@ -103,6 +103,7 @@ class FeatureToggles:
         self._clock = clock
         self._known: Mapping[str, Toggle] = {name: _off(name) for name in SETTINGS}
         self._good_until = float("-inf")
+        self._moves = 0
         self._reading: asyncio.Lock | None = None
 
     async def get(self, name: str, kind: type[S]) -> S | None:
@@ -134,24 +135,33 @@ class FeatureToggles:
             ValidationError: It has no such settings.
         """
         chosen = SETTINGS[name].model_validate(dict(settings))
+        moment = utc_now()
         async with self._database.session() as session:
-            row = await session.get(FeatureToggle, name)
-            if row is None:
-                row = FeatureToggle(name=name)
-                session.add(row)
-            row.enabled = enabled
-            row.settings = chosen.model_dump(mode="json")
-            row.updated_at = utc_now()
+            await BaseRepository(session, FeatureToggle).upsert(
+                {
+                    "name": name,
+                    "enabled": enabled,
+                    "settings": chosen.model_dump(mode="json"),
+                    "updated_at": moment,
+                },
+                by=["name"],
+            )
+        moved = Toggle(name, enabled, chosen, moment)
+        self._moves += 1
+        self._known = {**self._known, name: moved}
         self._good_until = float("-inf")
-        return Toggle(name, enabled, chosen, row.updated_at)
+        return moved
 
     async def _read(self) -> None:
+        moves = self._moves
         try:
             async with self._database.session(read_only=True) as session:
                 rows = (await session.scalars(select(FeatureToggle))).all()
         except BaseAPIException as error:
             _log.warning("The toggles stay as they were: %s", error)
         else:
+            if moves != self._moves:  # what was read may be older than the move
+                return
             found = {row.name: _toggle(row) for row in rows if row.name in SETTINGS}
             self._known = {name: found.get(name) or _off(name) for name in SETTINGS}
         self._good_until = self._clock() + self._seconds

@@ -265,11 +265,11 @@ def test_what_nobody_wants_of_one_bus_is_not_shown_as_the_others(make: Make) -> 
 
     def counts() -> list[float | None]:
         unrouted = "messaging_unrouted_messages"
-        dead, fails = "messaging_dead_letters", "my-service.fails"
+        dead, labels = "messaging_dead_letters", {"consumer": "my-service.fails"}
         return [
             value(service, unrouted, bus="events"),
             value(service, unrouted, bus="other"),
-            value(service, dead, bus="other", consumer=fails),
+            value(service, dead, bus="other", **labels),
         ]
 
     with captured_logs(), TestClient(service.app) as client:
@@ -304,8 +304,8 @@ def test_a_retry_and_a_dead_letter_are_counted(make: Make) -> None:
     with captured_logs(), TestClient(service.app) as client:
         client.post("/")
         wait_until(lambda: count(Outcome.DEAD) == 1.0)
-        dead, fails = "messaging_dead_letters", "my-service.fails"
-        wait_until(lambda: value(service, dead, bus="events", consumer=fails) == 1.0)
+        dead, labels = "messaging_dead_letters", {"consumer": "my-service.fails"}
+        wait_until(lambda: value(service, dead, bus="events", **labels) == 1.0)
 
     assert count(Outcome.RETRIED) == 1.0
 

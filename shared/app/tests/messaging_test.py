@@ -126,7 +126,9 @@ def test_an_event_goes_from_a_request_to_a_handler(
     with TestClient(service.app) as client:
         reply = client.post("/", headers={"X-Correlation-ID": "trace-me"})
         wait_until(lambda: len(handled) == 1)
-        wait_until(lambda: value(service, "outbox_pending_rows", outbox="outbox") == 0.0)
+        wait_until(
+            lambda: value(service, "outbox_pending_rows", outbox="outbox") == 0.0
+        )
         health = client.get("/health").json()
 
     assert (str(handled[0].event_id), handled[0].correlation_id) == (
@@ -152,7 +154,9 @@ def test_a_service_whose_broker_is_away_takes_requests(
 
     with captured_logs() as logs, TestClient(service.app) as client:
         statuses = [client.post("/").status_code for _ in range(3)]
-        wait_until(lambda: value(service, "outbox_pending_rows", outbox="outbox") == 3.0)
+        wait_until(
+            lambda: value(service, "outbox_pending_rows", outbox="outbox") == 3.0
+        )
         wait_until(lambda: client.get("/health").json()["status"] == "warn")
         ready = client.get("/health/ready")
         checks = client.get("/health").json()["checks"]
@@ -175,7 +179,9 @@ def test_an_outbox_may_be_relayed_by_another_process(
 
     with TestClient(service.app) as client:
         client.post("/")
-        wait_until(lambda: value(service, "outbox_pending_rows", outbox="outbox") == 1.0)
+        wait_until(
+            lambda: value(service, "outbox_pending_rows", outbox="outbox") == 1.0
+        )
 
     assert relay is None
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, UtcDateTime, UUIDKeyMixin
@@ -27,6 +27,13 @@ class APIUsageLog(UUIDKeyMixin, Base):
     __table_args__ = (
         Index(None, "user_id", "created_at"),
         Index(None, "api_client_id", "created_at"),
+        # Of a long table only what is under way, to find what was broken off.
+        Index(
+            None,
+            "created_at",
+            postgresql_where=text(f"state = '{UsageState.RESERVED}'"),
+            sqlite_where=text(f"state = '{UsageState.RESERVED}'"),
+        ),
     )
 
     api_client_id: Mapped[UUID] = mapped_column(ForeignKey("api_clients.id"))

@@ -12,6 +12,7 @@ from services.api_platform.quota._errors import (
     InsufficientCreditsException,
 )
 from services.api_platform.quota._service import Action, QuotaService
+from services.api_platform.quota._sweep import UsageSweep
 from services.api_platform.quota._usage import Usage
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "InsufficientCreditsException",
     "QuotaService",
     "Usage",
+    "UsageSweep",
     "add_quota",
     "discounted",
     "reads_policy",

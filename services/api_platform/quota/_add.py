@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -22,6 +23,7 @@ from services.api_platform.quota._service import (
     Counters,
     QuotaService,
 )
+from services.api_platform.quota._sweep import UsageSweep
 from shared.app import Service
 from shared.http_client import ServiceClient
 from shared.rate_limit import InMemoryRateLimiter, RateLimiter, RateLimitPolicy
@@ -61,6 +63,12 @@ def add_quota(
     def count_billing(outcome: BillingOutcome) -> None:
         checks.labels(outcome).inc()
 
+    # A request that was cancelled by its time-out refunds by itself, within seconds.
+    most = service.config.server.request_timeout
+    sweep = UsageSweep(
+        parts.database, parts.now, patience=timedelta(seconds=2 * most + 60)
+    )
+    service.add_resource("usage that was broken off", sweep.running)
     configure_rate_limits(service.app, made, on_decision=metrics.count_rate_limit)
     service.app.include_router(
         build_router(parts.database, access, reads_policy(limits), parts.now)

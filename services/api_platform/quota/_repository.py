@@ -14,6 +14,7 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    literal,
     select,
     type_coerce,
     update,
@@ -48,12 +49,49 @@ class UsageLogRepository:
         """Add a call."""
         self._session.add(usage)
 
-    async def settle(self, usage_id: UUID, state: UsageState) -> None:
-        """Say what became of units that were reserved."""
+    async def commit(self, usage_id: UUID) -> None:
+        """Say that units were used; it may have been refunded as broken off before."""
+        await self._settle(
+            UsageState.COMMITTED,
+            APIUsageLog.id == usage_id,
+            APIUsageLog.state != UsageState.COMMITTED,
+        )
+
+    async def refund(self, usage_id: UUID) -> None:
+        """Say that units that were reserved were not used."""
+        await self._settle(
+            UsageState.REFUNDED,
+            APIUsageLog.id == usage_id,
+            APIUsageLog.state == UsageState.RESERVED,
+        )
+
+    async def refund_reserved(self, *, before: datetime, limit: int) -> int:
+        """Refund the oldest rows that were reserved before then; how many these are.
+
+        Rows that another transaction has are left to it. On SQLite there is only one.
+        """
+        found = await self._session.scalars(
+            select(APIUsageLog.id)
+            # As it stands in the index: a parameter might be anything.
+            .where(
+                APIUsageLog.state == literal(UsageState.RESERVED, literal_execute=True)
+            )
+            .where(APIUsageLog.created_at < before)
+            .order_by(APIUsageLog.created_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        ids = found.all()
+        if ids:
+            await self._settle(UsageState.REFUNDED, APIUsageLog.id.in_(ids))
+        return len(ids)
+
+    async def _settle(
+        self, state: UsageState, *conditions: ColumnElement[bool]
+    ) -> None:
         await self._session.execute(
             update(APIUsageLog)
-            .where(APIUsageLog.id == usage_id)
-            .where(APIUsageLog.state == UsageState.RESERVED)
+            .where(*conditions)
             .values(state=state)
             .execution_options(synchronize_session=False)
         )

@@ -108,7 +108,7 @@ class QuotaService:
         """Reserve *action_cost* units, or refuse.
 
         The reservation is in the usage log, committed, when this returns: a process
-        that dies leaves it there.
+        that dies leaves it there, for `UsageSweep`.
 
         Args:
             db: The session whose transaction keeps the units; see `Usage.commit`. It

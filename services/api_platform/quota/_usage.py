@@ -11,7 +11,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.api_platform.models import UsageState
 from services.api_platform.quota._repository import UsageLogRepository
 from shared.database import Database
 from shared.rate_limit import Reservation, rate_limit_fields
@@ -62,11 +61,12 @@ class Usage:
     async def commit(self) -> None:
         """Keep the units, in the transaction of the caller.
 
-        If that one fails the units stay taken, and reserved in the log.
+        If that one fails the units stay taken, and reserved in the log until
+        `UsageSweep` refunds them there.
         """
         if self._settled:
             return
-        await UsageLogRepository(self._db).settle(self.id, UsageState.COMMITTED)
+        await UsageLogRepository(self._db).commit(self.id)
         self._settled = True
         for reservation in self._reservations:
             reservation.commit()
@@ -87,8 +87,7 @@ class Usage:
             async with asyncio.timeout(_GIVE_BACK_WITHIN):
                 await self._db.rollback()
                 async with self._database.session() as session:
-                    log = UsageLogRepository(session)
-                    await log.settle(self.id, UsageState.REFUNDED)
+                    await UsageLogRepository(session).refund(self.id)
         except Exception:
             # The error that brought us here is the one to show.
             _log.warning("Usage %s stays reserved.", self.id, exc_info=True)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.api_platform.models import APIUsageLog
+from services.api_platform.models import APIUsageLog, UsageState
+from services.api_platform.quota import UsageSweep
 from services.api_platform.tests.behind import (
     BILLING,
     GENERATIONS,
+    accept,
     active,
     behind,
     switch,
 )
 from services.api_platform.toggles import DISCOUNTS
+from shared.database import utc_now
 from shared.events import QuotaExceededEvent, QuotaThresholdReachedEvent
 from shared.testing import is_problem
 from shared.testing.messaging import assert_nothing_published, assert_published
@@ -245,6 +249,78 @@ class QuotaContract:
 
             assert between.usage(often)[2:] == [("committed", 20), ("committed", 19)]
             assert between.usage(earlier)[2:] == [("committed", 20)]
+
+    def test_what_was_broken_off_is_refunded(
+        self, url: str, variables: dict[str, str]
+    ) -> None:
+        """Each once by however many sweep; what may be under way is left alone."""
+        moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
+        with behind(url, variables, now=lambda: moment) as between:
+            key = between.key()
+
+            async def fill(session: AsyncSession) -> None:
+                for state, seconds in (
+                    *((UsageState.RESERVED, 120 + number) for number in range(1, 26)),
+                    (UsageState.COMMITTED, 500),
+                    (UsageState.REFUNDED, 500),
+                    (UsageState.RESERVED, 120),
+                ):
+                    session.add(
+                        APIUsageLog(
+                            api_client_id=key.id,
+                            user_id=key.user_id,
+                            action="generation.create",
+                            cost=COST,
+                            state=state,
+                            created_at=moment - timedelta(seconds=seconds),
+                        )
+                    )
+
+            async def sweep(session: AsyncSession) -> list[int]:
+                await session.commit()
+                database = between.scene.service.app.state.database
+                sweeps = [
+                    UsageSweep(
+                        database,
+                        lambda: moment,
+                        patience=timedelta(seconds=120),
+                        batch=10,
+                    )
+                    for _ in range(3)
+                ]
+                return await asyncio.gather(*(each.sweep() for each in sweeps))
+
+            between.run(fill)
+            swept = between.run(sweep)
+            states = Counter(state for state, _ in between.usage(key))
+            assert sum(swept) == 25
+            assert states == {"refunded": 26, "committed": 1, "reserved": 1}
+
+    def test_who_is_late_pays_all_the_same(
+        self, url: str, variables: dict[str, str]
+    ) -> None:
+        """A job that was committed is paid for, whoever thought that it was over."""
+        with behind(url, variables) as between:
+            key = between.key()
+            route = between.generations.on("POST", GENERATIONS)
+            route.delay(1.0).call(accept)
+
+            async def sweep(session: AsyncSession) -> int:
+                await session.commit()
+                later = utc_now() + timedelta(days=1)
+                database = between.scene.service.app.state.database
+                sweeps = UsageSweep(
+                    database, lambda: later, patience=timedelta(minutes=1)
+                )
+                return await sweeps.sweep()
+
+            with ThreadPoolExecutor() as threads:
+                posted = threads.submit(between.post, key)
+                between.generations.wait_for_requests()
+                swept = between.run(sweep)
+
+            assert (swept, posted.result().status_code) == (1, 202)
+            assert between.usage(key) == [("committed", COST)]
 
     def test_a_process_that_dies_leaves_a_reservation(
         self, url: str, variables: dict[str, str]

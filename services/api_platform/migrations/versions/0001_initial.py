@@ -196,6 +196,13 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(
+            batch_op.f("ix_api_usage_log_created_at"),
+            ["created_at"],
+            unique=False,
+            postgresql_where=sa.text("state = 'reserved'"),
+            sqlite_where=sa.text("state = 'reserved'"),
+        )
+        batch_op.create_index(
             batch_op.f("ix_api_usage_log_user_id_created_at"),
             ["user_id", "created_at"],
             unique=False,
@@ -378,6 +385,7 @@ def downgrade() -> None:
     op.drop_table("generation_jobs")
     with op.batch_alter_table("api_usage_log", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_api_usage_log_user_id_created_at"))
+        batch_op.drop_index(batch_op.f("ix_api_usage_log_created_at"))
         batch_op.drop_index(batch_op.f("ix_api_usage_log_api_client_id_created_at"))
 
     op.drop_table("api_usage_log")

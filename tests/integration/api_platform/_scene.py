@@ -5,6 +5,7 @@ Private to ``tests/integration/api_platform``.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import os
@@ -22,9 +23,10 @@ from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
+import aio_pika
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -147,6 +149,22 @@ class Receiver:
             thread.join()
 
 
+class Reply(NamedTuple):
+    """An answer of the server, whose body is JSON."""
+
+    status: int
+    content_type: str
+    body: Any
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether it says what is wrong, in the one form that there is for that."""
+        return (
+            self.content_type == "application/problem+json"
+            and self.body["status"] == self.status
+        )
+
+
 @dataclass(frozen=True)
 class Service:
     """The service, running."""
@@ -156,16 +174,15 @@ class Service:
     receiver: Receiver
     token: str
 
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        bearer: str = "",
-        expect: int = 200,
-    ) -> Any:
-        """The body of an answer that has to have this status."""
+    def send(
+        self, method: str, path: str, body: object = None, *, bearer: str = ""
+    ) -> Reply:
+        """Whatever the server answers.
+
+        Raises:
+            OSError: It can't be reached.
+            HTTPException: It broke off.
+        """
         headers = {
             "Authorization": f"Bearer {bearer or self.token}",
             "Content-Type": "application/json",
@@ -178,9 +195,23 @@ class Service:
             text = reply.read()
         finally:
             connection.close()
+        kind = reply.headers.get_content_type()
+        return Reply(reply.status, kind, json.loads(text or b"null"))
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        bearer: str = "",
+        expect: int = 200,
+    ) -> Any:
+        """The body of an answer that has to have this status."""
+        reply = self.send(method, path, body, bearer=bearer)
         if reply.status != expect:
-            raise UnexpectedError(f"{method} {path}: {reply.status} {text!r}")
-        return json.loads(text or b"null")
+            raise UnexpectedError(f"{method} {path}: {reply}")
+        return reply.body
 
     def register(self, *event_types: str) -> dict[str, Any]:
         """A webhook to the receiver, which learns its secret."""
@@ -194,8 +225,28 @@ class UnexpectedError(Exception):
     """An answer was another one than it has to be."""
 
 
-AWAY = (OSError, HTTPException, UnexpectedError)
-"""What asking ends with while processes are killed."""
+AWAY = (OSError, HTTPException)
+"""What sending ends with while processes are killed."""
+
+
+CONSUMERS = ("webhooks", "former_users", "fan_out")
+
+
+def dead_letters(broker: str) -> dict[str, int]:
+    """How many messages no handler took in the end, for each that has some."""
+
+    async def look() -> dict[str, int]:
+        found = {}
+        async with await aio_pika.connect(broker) as connection:
+            channel = await connection.channel()
+            for name in CONSUMERS:
+                queue = await channel.declare_queue(
+                    f"api-platform.{name}.dead", passive=True
+                )
+                found[name] = queue.declaration_result.message_count or 0
+        return {name: number for name, number in found.items() if number}
+
+    return asyncio.run(look())
 
 
 def environment() -> dict[str, str]:
@@ -218,6 +269,9 @@ def settings(
         "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
         "WEBHOOK_CA_FILE": str(certificate),
         "STANDIN_SECONDS": "0.2",
+        # No quota: what is asked is to fail for other reasons only.
+        "QUOTA_KEY_PER_MINUTE": "0",
+        "QUOTA_USER_PER_MINUTE": "0",
     }
 
 

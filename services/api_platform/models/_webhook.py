@@ -98,7 +98,10 @@ class WebhookDelivery(UUIDKeyMixin, Base):
     event_type: Mapped[str] = mapped_column(String(255))
     correlation_id: Mapped[str | None] = mapped_column(String(128))
     """Of the request that the event came of."""
-    body: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[bytes] = mapped_column(
+        LargeBinary, deferred=True, deferred_raiseload=True
+    )
+    """Up to a megabyte, so it is read by name, and by no list."""
     state: Mapped[str] = mapped_column(String(10), default=DeliveryState.PENDING)
     attempts: Mapped[int] = mapped_column(default=0)
     next_attempt_at: Mapped[datetime] = mapped_column(UtcDateTime)

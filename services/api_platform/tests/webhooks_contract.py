@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -13,7 +15,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from httpx2 import Response
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api_platform.models import (
@@ -1027,6 +1029,47 @@ class WebhooksContract:
         body["cursor"] = first["next_cursor"]
         second = self.call(scene, user, "POST", path, json=body).json()
         assert second == {"replayed": 1, "next_cursor": None}
+
+    def test_bodies_are_read_for_nobody_who_does_not_ask_for_one(
+        self, scene: Scene, user: UUID, clock: FakeClock
+    ) -> None:
+        """Each may be a megabyte, and a list or a replay is of hundreds."""
+        made = self.make(scene, user)
+        self.publish(scene, completed(user), completed(user))
+        [first, _] = self.deliveries(scene, user, made)
+        self.finish(scene, clock, DeliveryState.FAILED)
+        since = {"since": (clock.now() - timedelta(days=1)).isoformat()}
+        path = f"/{made['id']}"
+        with self.read_columns(scene) as read:
+            self.deliveries(scene, user, made)
+            one = f"{path}/deliveries/{first['id']}/replay"
+            assert self.call(scene, user, "POST", one).status_code == 202
+            many = self.call(scene, user, "POST", f"{path}/replay", json=since)
+            assert many.json()["replayed"] == 1
+
+        assert "event_id" in read
+        assert "body" not in read
+        with self.read_columns(scene) as read:
+            shown = self.call(scene, user, "GET", f"{path}/deliveries/{first['id']}")
+            assert shown.json()["body"]["type"] == COMPLETED
+        assert "body" in read
+
+    @contextmanager
+    def read_columns(self, scene: Scene) -> Iterator[set[str]]:
+        """The columns of deliveries that are read meanwhile."""
+        read: set[str] = set()
+        engine = scene.service.app.state.database.engine.sync_engine
+
+        def note(_: object, __: object, statement: str, *___: object) -> None:
+            if statement.startswith("SELECT"):
+                chosen = statement.partition(" FROM ")[0]
+                read.update(re.findall(r"webhook_deliveries\.(\w+)", chosen))
+
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield read
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
 
     def test_nothing_is_made_again_for_a_disabled_webhook(
         self, scene: Scene, user: UUID

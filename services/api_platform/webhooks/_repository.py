@@ -86,7 +86,7 @@ class WebhookRepository(BaseRepository[Webhook]):
         )
 
     async def all_ids(self, user_id: UUID) -> list[UUID]:
-        """A user's webhooks, disabled ones too, in the order in which they are locked."""
+        """A user's webhooks, disabled ones too, in the order of their locks."""
         found = select(_WEBHOOKS.id).where(_WEBHOOKS.user_id == user_id)
         return list(await self.session.scalars(found.order_by(_WEBHOOKS.id)))
 
@@ -148,6 +148,11 @@ class DeliveryRepository(BaseRepository[WebhookDelivery]):
         if delivery is None or delivery.webhook_id != webhook_id:
             raise NotFoundError("Delivery", delivery_id)
         return delivery
+
+    async def body_of(self, delivery: WebhookDelivery) -> bytes:
+        """What is sent, which no other method reads."""
+        found = select(_DELIVERIES.c.body).where(_DELIVERIES.c.id == delivery.id)
+        return bytes((await self.session.execute(found)).scalar_one())
 
     async def page_of_webhook(
         self,

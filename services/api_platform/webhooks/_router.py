@@ -289,7 +289,7 @@ def build_router(
         attempts = await deliveries.attempts_of([delivery])
         return DeliveryDetailDTO(
             **_delivery(delivery, attempts.get(delivery.id, [])),
-            body=_redacted(delivery.body),
+            body=_redacted(await deliveries.body_of(delivery)),
         )
 
     @router.post(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
+from services.api_platform._openapi import complete_openapi
 from services.api_platform._settings import DESCRIPTION, NAME, TITLE, Settings
 from services.api_platform.delivery import (
     DeliveryOptions,
@@ -178,6 +179,7 @@ def bootstrap(
         service.app.state.webhook_outbox = add_webhook_consumers(
             parts, bus=webhooks_bus, wake=delivery.wake
         )
+    complete_openapi(service.app)
     # For what runs beside the routes, such as tests.
     service.app.state.access = access
     service.app.state.database = database

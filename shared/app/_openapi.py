@@ -53,6 +53,7 @@ _HEALTH: Final = {
         },
     },
     "required": ["status", "serviceId", "releaseId"],
+    "examples": [{"status": "pass", "serviceId": "my-service", "releaseId": "1.0.0"}],
 }
 
 _INFO: Final = {
@@ -66,6 +67,15 @@ _INFO: Final = {
         "python_version": _TEXT,
     },
     "required": ["name", "version", "environment", "build", "python_version"],
+    "examples": [
+        {
+            "name": "my-service",
+            "version": "1.0.0",
+            "environment": "production",
+            "build": None,
+            "python_version": "3.12.8",
+        }
+    ],
 }
 
 

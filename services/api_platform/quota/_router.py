@@ -12,7 +12,13 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from services.api_platform.keys import Access, Caller, Scope, ScopeMissingException
+from services.api_platform.keys import (
+    Access,
+    AddressNotAllowedException,
+    Caller,
+    Scope,
+    ScopeMissingException,
+)
 from services.api_platform.quota._repository import DayOfUsage, UsageLogRepository
 from shared.database import Database, get_db_dependency
 from shared.dtos.base import BaseDTO, with_examples
@@ -135,6 +141,7 @@ def build_router(
         tags=["usage"],
         responses=responses_for(
             AuthenticationException,
+            AddressNotAllowedException,
             ScopeMissingException,
             ValidationException,
             RateLimitExceededException,

@@ -68,7 +68,7 @@ def test_a_key_or_a_token_opens_what_either_may_use() -> None:
     found = paths["/api/v1/usage"]["get"]["security"]
 
     assert {path.split("/")[3] for path in either} == {"usage", "webhooks"}
-    assert found == [{"ApiKey": ["usage:read"]}, {"OAuth2PasswordBearer": []}]
+    assert found == [{"ApiKey": ["usage:read"]}, {"UserToken": []}]
 
 
 def test_every_problem_is_documented_as_one() -> None:

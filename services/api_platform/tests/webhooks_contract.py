@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 
 import pytest
 from httpx2 import Response
-from sqlalchemy import event, select, text, update
+from sqlalchemy import event as sql_event
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api_platform.models import (
@@ -1065,11 +1066,11 @@ class WebhooksContract:
                 chosen = statement.partition(" FROM ")[0]
                 read.update(re.findall(r"webhook_deliveries\.(\w+)", chosen))
 
-        event.listen(engine, "before_cursor_execute", note)
+        sql_event.listen(engine, "before_cursor_execute", note)
         try:
             yield read
         finally:
-            event.remove(engine, "before_cursor_execute", note)
+            sql_event.remove(engine, "before_cursor_execute", note)
 
     def test_nothing_is_made_again_for_a_disabled_webhook(
         self, scene: Scene, user: UUID

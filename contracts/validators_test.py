@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,19 @@ def test_every_schema_is_one() -> None:
     assert len(SCHEMAS) > 50
     for path in SCHEMAS:
         Draft202012Validator.check_schema(read(path))
+
+
+def test_every_reference_of_a_schema_leads_to_a_file() -> None:
+    """Who takes one schema finds all that it is made of."""
+    found = [
+        (path, reference.partition("#")[0])
+        for path in SCHEMAS
+        for reference in re.findall(r'"\$ref": "([^"]+)"', path.read_text("utf-8"))
+    ]
+    lost = [file for path, file in found if not (path.parent / file).exists()]
+
+    assert len(found) > 50
+    assert lost == []
 
 
 def test_the_schema_of_problems_is_one() -> None:

@@ -60,6 +60,7 @@ PROBLEM_SCHEMA: Final[Mapping[str, Any]] = MappingProxyType(
             },
         },
         "required": ["type", "title", "status", "detail", "code"],
+        "additionalProperties": True,
     }
 )
 

@@ -80,7 +80,7 @@ def export(classes: Iterable[type[BaseModel | Enum]], *, ref_template: str) -> E
     Raises:
         UnsayableError: Two classes have one name, or a type has no JSON Schema.
     """
-    found = _reachable(classes)
+    found = reachable(classes)
     read = _definitions(found.values(), "validation", ref_template)
     written = _definitions(found.values(), "serialization", ref_template)
     unsaid: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -120,10 +120,14 @@ def _definitions(
     return dict(sorted(definitions.items()))
 
 
-def _reachable(
+def reachable(
     classes: Iterable[type[BaseModel | Enum]],
 ) -> dict[str, type[BaseModel | Enum]]:
-    """The classes, and those of their fields, by name."""
+    """The classes, and those of their fields, by name.
+
+    Raises:
+        UnsayableError: Two of them have one name.
+    """
     found: dict[str, type[BaseModel | Enum]] = {}
     pending: list[Any] = list(classes)
     while pending:

@@ -16,6 +16,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -48,7 +49,7 @@ from tools.contracts.errors import (
     own_errors,
 )
 from tools.contracts.inventory import inventory
-from tools.contracts.models import UnsayableError
+from tools.contracts.models import UnsayableError, reachable
 from tools.contracts.openapi import openapi_of
 from tools.contracts.vectors import VectorsError
 from tools.contracts.verified import with_vectors
@@ -112,8 +113,13 @@ def own_of(events: Sequence[type[BaseEvent[Any]]]) -> Own:
     """The DTOs of this process, and the *events*, that are not the kernel's."""
     platform = set(PLATFORM_EVENTS)
     own = EventRegistry(dict.fromkeys(each for each in events if each not in platform))
-    dtos = {cls.__name__: cls for cls in _below(BaseDTO) if not _is_kernel(cls)}
-    dtos = dict(sorted(dtos.items()))
+    mine = [cls for cls in _below(BaseDTO) if not _is_kernel(cls)]
+    # With what they are made of: a reference to an enumeration leads to its file.
+    dtos = {
+        name: cls
+        for name, cls in sorted(reachable(mine).items())
+        if not _is_kernel(cls) and issubclass(cls, BaseDTO | Enum)
+    }
     entries, schemas = inventory(dtos, own)
     documents = with_vectors(schemas, dtos, own)
     files = [

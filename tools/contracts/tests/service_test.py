@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -52,10 +53,18 @@ class NoteFullException(ConflictException):
     code = "note_full"
 
 
+class Colour(StrEnum):
+    """Of the paper."""
+
+    WHITE = "white"
+    YELLOW = "yellow"
+
+
 class NoteDTO(BaseDTO):
     """A note."""
 
     text: str
+    colours: list[Colour]
 
 
 REGISTRY = EventRegistry([*PLATFORM_EVENTS, NotePinned])
@@ -171,17 +180,20 @@ def test_what_is_the_service_s_own_brings_its_schemas(declared: Declared) -> Non
     """Nobody else has its code."""
     own = declared["own"]
 
-    assert set(own["dtos"]) == {"NoteDTO"}
+    assert set(own["dtos"]) == {"Colour", "NoteDTO"}
     assert set(own["events"]) == {"note.pinned"}
     assert set(own["documents"]) == {
+        "dtos/Colour.schema.json",
         "dtos/NoteDTO.schema.json",
         "events/note.pinned.v2.schema.json",
+        "vectors/dtos/Colour.json",
         "vectors/dtos/NoteDTO.json",
         "vectors/events/note.pinned.v2.json",
     }
     assert len(own["documents"]["vectors/dtos/NoteDTO.json"]["valid"]) >= 3
     assert own["documents"]["dtos/NoteDTO.schema.json"]["properties"] == {
-        "text": {"type": "string"}
+        "text": {"type": "string"},
+        "colours": {"type": "array", "items": {"$ref": "Colour.schema.json"}},
     }
 
 

@@ -185,7 +185,12 @@ def listen(host: str, port: int) -> socket.socket:
         raise ValueError(f"cannot listen on {host}:{port}: a port is at most 65535.")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+        # Connections have it from here. asyncio sets it only on sockets that were made
+        # with a protocol, and a reply is two writes: its end would wait for 40 ms until
+        # the client acknowledges its beginning.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         raise ValueError(
             f"cannot listen on {host}:{port}: {error}. Stop what uses the port, or "

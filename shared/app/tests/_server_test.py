@@ -362,6 +362,20 @@ def test_an_address_that_is_none(host: str, port: int) -> None:
         listen(host, port)
 
 
+def test_a_reply_is_not_held_back() -> None:
+    """The kernel would keep its end until the client has acknowledged its beginning.
+
+    That takes 40 ms and more, in each reply on a connection that is kept.
+    """
+    with listen("127.0.0.1", 0) as listener:
+        with socket.create_connection(listener.getsockname()):
+            accepted, _ = listener.accept()
+        with accepted:
+            no_delay = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    assert no_delay != 0
+
+
 def test_an_ipv6_address_has_brackets() -> None:
     """As it stands in a URL."""
     with listen("::1", 0) as listener:

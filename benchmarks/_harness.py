@@ -10,6 +10,7 @@ import argparse
 import gc
 import json
 import random
+import resource
 import statistics
 import sys
 import time
@@ -73,6 +74,18 @@ def ratios(samples: Samples, base: str) -> Samples:
         ]
         for name, values in samples.items()
     }
+
+
+def cpu_ns(pid: int) -> int:
+    """Scheduler time of all threads of a process."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks)
+
+
+def resident(pid: int | str = "self") -> float:
+    """MiB of memory that a process has."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def medians(samples: Samples) -> dict[str, str]:

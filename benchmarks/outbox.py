@@ -21,7 +21,6 @@ import asyncio
 import gc
 import multiprocessing
 import random
-import resource
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -276,17 +275,11 @@ class Drained(NamedTuple):
     """MiB of resident memory at the most, over what it had before."""
 
 
-def resident() -> float:
-    """MiB of this process."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
-
-
 def work(pipe: Connection, kind: str, postgresql: str, rabbitmq: str) -> None:
     """A relay in a process of its own: drain as often as told."""
 
     async def drain(relays: Relays, count: int, size: int) -> Drained:
-        before = most = resident()
+        before = most = harness.resident()
         began: list[tuple[float, float]] = []
 
         def begin() -> None:
@@ -297,7 +290,7 @@ def work(pipe: Connection, kind: str, postgresql: str, rabbitmq: str) -> None:
             nonlocal most
             while True:
                 await asyncio.sleep(0.05)
-                most = max(most, resident())
+                most = max(most, harness.resident())
 
         watching = asyncio.create_task(watch())
         await relays.drain(count, size, 1, begin)

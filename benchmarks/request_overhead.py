@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from typing import Any
 import jwt
 
 from benchmarks import _harness as harness
+from benchmarks import _load as load
 from benchmarks._applications import AUDIENCE, ISSUER, SECRET, VARIANTS
 
 BASE = "FastAPI"
@@ -58,27 +58,6 @@ HEADERS = {
     "X-Correlation-ID": CORRELATION_ID,
     "Authorization": f"Bearer {token()}",
 }
-
-SCRIPT = """
-wrk.method = "POST"
-wrk.body = {body}
-{headers}
-done = function(summary, latency, requests)
-  local e = summary.errors
-  local bad = e.status + e.connect + e.read + e.write + e.timeout
-  io.write(string.format('RESULT{{"requests":%d,"bad":%d,"p99":%d}}\\n',
-    summary.requests, bad, latency:percentile(99)))
-end
-"""
-
-
-def script(folder: Path) -> Path:
-    """The wrk program that posts the order."""
-    headers = "\n".join(f'wrk.headers["{k}"] = "{v}"' for k, v in HEADERS.items())
-    path = folder / "post.lua"
-    body = json.dumps(json.dumps(ORDER))
-    path.write_text(SCRIPT.format(body=body, headers=headers))
-    return path
 
 
 @contextmanager
@@ -143,34 +122,6 @@ def check(variant: str, folder: Path) -> None:
         raise SystemExit(f"{variant}: {wrong} is wrong: {status} {body} {text}")
 
 
-def cpu_ns(pid: int) -> int:
-    """Scheduler time of all threads of a process."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks)
-
-
-def visit(
-    pid: int, port: int, program: Path, seconds: int
-) -> tuple[float, float, float]:
-    """Load a server: CPU µs a request, requests a second, p99 in ms."""
-    before = cpu_ns(pid)
-    done = subprocess.run(
-        [
-            *("taskset", "-c", "1", "wrk", "-t1", "-c16", f"-d{seconds}s"),
-            *("-s", str(program), f"http://127.0.0.1:{port}/orders"),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    result = json.loads(done.stdout.partition("RESULT")[2])
-    if result["bad"] or not result["requests"]:
-        raise SystemExit(f"wrk: {done.stdout}")
-    count = result["requests"]
-    cpu = (cpu_ns(pid) - before) / count / 1000
-    return cpu, count / seconds, result["p99"] / 1000
-
-
 def loaded(
     variants: Iterable[str],
     rounds: int,
@@ -178,13 +129,12 @@ def loaded(
     factory: str = FACTORY,
 ) -> list[harness.Samples]:
     """Check every variant, then load them round by round: CPU, requests/s, p99."""
-    if not shutil.which("wrk") or not shutil.which("taskset"):
-        raise SystemExit("wrk and taskset are needed (Debian: wrk, util-linux).")
+    load.need_programs()
     order = list(variants)
     columns: list[harness.Samples] = [{name: [] for name in order} for _ in range(3)]
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        program = script(folder)
+        program = load.program(folder, "POST", HEADERS, json.dumps(ORDER))
         for variant in order:
             check(variant, folder)
         servers = {
@@ -195,7 +145,9 @@ def loaded(
         for number in range(-1, rounds):
             shuffle(order)
             for variant in order:
-                found = visit(*servers[variant], program, seconds=1)
+                pid, port = servers[variant]
+                url = f"http://127.0.0.1:{port}/orders"
+                found = load.visit(pid, url, program, seconds=1)
                 if number < 0:  # the first round warms up
                     continue
                 for column, value in zip(columns, found, strict=True):

@@ -57,7 +57,9 @@ class Types {
   }
 
   addProblem() {
-    this.#define("ProblemMembers", this.#convert(this.bundle.errors.problem, "errors.json", true));
+    // Problem adds what other members there may be: Omit forgets all names beside an index signature.
+    const { additionalProperties: _, ...known } = this.bundle.errors.problem;
+    this.#define("ProblemMembers", this.#convert(known, "errors.json", true));
   }
 
   // A DTO that both sides write, and not in the same way, is two types.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from contracts.typescript.needs_node import needs_package
 from contracts.typescript.node import Node
 from contracts.typescript.tests.readme import snippets
+from contracts.typescript.tests.serving import listening
 
 HERE = Path("contracts/typescript")
 ACCOUNTS = Path("examples/accounts/accounts")
@@ -33,16 +33,6 @@ def url() -> Iterator[str]:
             yield listening(process)
         finally:
             process.kill()
-
-
-def listening(process: subprocess.Popen[str]) -> str:
-    """The address in the line that says it."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        message: str = json.loads(line)["message"]
-        if message.startswith("listening on "):
-            return message.split()[2].rstrip(",")
-    raise AssertionError("The service ended before it listened.")
 
 
 def test_the_readmes_client_registers_logs_in_and_reads(

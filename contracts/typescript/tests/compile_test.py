@@ -15,7 +15,8 @@ from contracts.typescript.tests.readme import snippets
 
 TESTS = Path("contracts/typescript/tests")
 MARK = "// @ts-expect-error\n"
-SNIPPETS = ["client.mts", "publish.mts", "consume.mts"]
+PROGRAMS = ["uses.mts", "misuses.mts", "problems.mts", "platform.mts"]
+SNIPPETS = ["client.mts", "generate.mts", "publish.mts", "consume.mts"]
 
 OPTIONS = [
     "--strict",
@@ -44,7 +45,7 @@ def mistakes(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Mistakes:
 
     Most of its time is the libraries, whose declarations are checked too.
     """
-    programs = [TESTS / name for name in ("uses.mts", "misuses.mts", "problems.mts")]
+    programs = [TESTS / name for name in PROGRAMS]
     programs += snippets(tmp_path_factory.mktemp("readme")).values()
     names = [node.put(program).name for program in programs]
     unmarked = node.folder / "unmarked.mts"
@@ -81,7 +82,7 @@ def test_misuses_do_not_compile(mistakes: Mistakes) -> None:
     assert sorted(set(mistakes["unmarked.mts"])) == after_marks
 
 
-@pytest.mark.parametrize("name", ["uses.mts", "misuses.mts", "problems.mts", *SNIPPETS])
+@pytest.mark.parametrize("name", [*PROGRAMS, *SNIPPETS])
 def test_programs_compile(name: str, mistakes: Mistakes) -> None:
     """Those of the tests, whose types are stripped to run them, and the README's."""
     assert mistakes[name] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
+import shared.events as platform
 from services.api_platform import contract
 from services.api_platform.webhooks import WEBHOOK_EVENTS, WebhookRequestedEvent
 from shared.app.messaging import event_buses
+from shared.events import PLATFORM_EVENTS, UserDeletedEvent
 
+SOURCES = Path("services/api_platform")
 VECTORS = Path("contracts/current/vectors/events")
 
 
@@ -101,6 +105,23 @@ def test_the_contract_subscribes_to_what_the_service_does() -> None:
         "api-platform.former_users",
         "api-platform.fan_out",
     ]
+
+
+def test_the_contract_publishes_what_the_service_does() -> None:
+    """Each event that its code names, but for what it hears and what stand-ins play."""
+    named = {
+        getattr(platform, alias.name)
+        for path in SOURCES.rglob("*.py")
+        if not {"contract.py", "standins", "tests"} & set(path.parts)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "shared.events"
+        for alias in node.names
+    }
+    events = {cls for cls in named if isinstance(cls, type)} & set(PLATFORM_EVENTS)
+    published = set(contract.PUBLISHES)
+
+    assert events - published == {UserDeletedEvent}
+    assert published - events == {WebhookRequestedEvent}
 
 
 def test_two_contracts_are_the_same() -> None:

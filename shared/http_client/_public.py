@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
+from shared.http_client._kept import KeptConnections
 from shared.http_client._options import ClientLimits, ClientTimeouts
 from shared.http_client._reply import Reply
 from shared.http_client._transport import HttpTransport, OutgoingRequest
@@ -67,7 +68,10 @@ def is_public(address: Address) -> bool:
 
 
 class PublicTransport:
-    """Sends single requests to public addresses, each on a connection of its own.
+    """Sends single requests to public addresses.
+
+    Each is on a connection of its own, or on one that was made for the same name and to
+    the address that the name has now.
 
     Args:
         allow: Networks that may be called although they are not public: for tests, and
@@ -79,6 +83,9 @@ class PublicTransport:
         tls: Whom we trust; else the public certificate authorities.
         resolve: Finds addresses; else the system does.
         limits: Of connections.
+        idle_seconds: How long a connection stays open for the next request; 0: not at
+            all. A request that finds it broken is sent again, once, on a new one: a
+            target that closes what is idle may get it twice.
     """
 
     def __init__(
@@ -92,6 +99,7 @@ class PublicTransport:
         tls: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
         limits: ClientLimits | None = None,
+        idle_seconds: float = 0.0,
     ) -> None:
         self._allow = tuple(allow)
         self._schemes = frozenset(schemes)
@@ -99,15 +107,20 @@ class PublicTransport:
         self._timeout = timeout
         self._max = max_response_bytes
         self._resolve = resolve or _resolve
+        most = (limits or ClientLimits()).max_connections
         # None is kept: a pool knows connections by address, and could hand one that
         # was made for another name's certificate.
         self._transport = HttpTransport(
-            ClientLimits(
-                max_connections=(limits or ClientLimits()).max_connections, max_idle=0
-            ),
-            tls=tls,
-            proxy=None,
+            ClientLimits(max_connections=most, max_idle=0), tls=tls, proxy=None
         )
+        self._kept: KeptConnections | None = None
+        if idle_seconds:
+            self._kept = KeptConnections(
+                self._transport,
+                seconds=idle_seconds,
+                max_connections=most,
+                tls=tls,
+            )
 
     async def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Reply:
         """Send *body*, and return whatever answer there is.
@@ -118,7 +131,8 @@ class PublicTransport:
             TimeoutError: It took too long.
         """
         async with asyncio.timeout(self._timeout):
-            return await self._transport(await self._aimed("POST", url, body, headers))
+            request = await self._aimed("POST", url, body, headers)
+            return await (self._kept or self._transport)(request)
 
     async def check(self, url: str) -> None:
         """Look whether *url* could be called now, for whoever registers it.
@@ -133,6 +147,8 @@ class PublicTransport:
 
     async def aclose(self) -> None:
         """Close what is open."""
+        if self._kept is not None:
+            await self._kept.aclose()
         await self._transport.aclose()
 
     async def _aimed(

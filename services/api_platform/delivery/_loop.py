@@ -96,10 +96,12 @@ class DeliveryLoop:
                     begun = 0
                 if begun:
                     pause = self._options.busy_poll
-                    if len(self._tasks) < self._options.concurrency:
-                        continue
+                if begun and self._store.crowded:
+                    continue  # others were quicker: there may be more
                 with suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), pause)
+                    if self._tasks:
+                        await asyncio.sleep(self._options.gather)
                 if not begun:
                     pause = min(2 * pause, self._options.poll)
         finally:

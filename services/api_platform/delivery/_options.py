@@ -27,6 +27,8 @@ class DeliveryOptions:
         retention: How long what is over stays.
         lease_margin: What a lease is longer than an attempt may take: time to write the
             result, and for clocks to differ.
+        gather: Seconds from the end of a delivery to the next look, while others are
+            under way: they may end too, and one lease is for all that do.
         busy_poll: Seconds to the next look when there was something a moment ago.
         poll: The most seconds between two looks.
     """
@@ -35,12 +37,15 @@ class DeliveryOptions:
     per_endpoint: int = 8
     retention: timedelta = timedelta(days=30)
     lease_margin: timedelta = timedelta(seconds=30)
+    gather: float = 0.003
     busy_poll: float = 0.02
     poll: float = 1.0
 
     def __post_init__(self) -> None:
         if self.concurrency < 1 or self.per_endpoint < 1:
             raise ValueError("concurrency and per_endpoint must be 1 or more.")
+        if self.gather < 0:
+            raise ValueError("gather must be 0 or more.")
         if not 0 < self.busy_poll <= self.poll:
             raise ValueError("busy_poll must be above 0, and at most poll.")
 
@@ -83,7 +88,9 @@ def place_of(webhook_id: UUID) -> float:
     So an endpoint that is in a share stays in it when the share grows.
     """
     digest = hashlib.sha256(webhook_id.bytes).digest()
-    return int.from_bytes(digest[:8]) / 2.0**64
+    # As many bits as a float has: of more, the highest would round up to 1, which is in
+    # no share, not even in that of all.
+    return (int.from_bytes(digest[:8]) >> 11) / 2.0**53
 
 
 async def current_choice(toggles: FeatureToggles) -> Choice:

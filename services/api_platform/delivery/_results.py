@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, insert, or_, select, update
+from sqlalchemy import Table, and_, bindparam, case, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api_platform.delivery._leases import (
@@ -44,14 +44,18 @@ _OWN: Final = "webhook."
 endpoint that hears of failures and fails would make more of them each time."""
 
 
-_HELD: Final = (
-    select(DELIVERIES.c.id, DELIVERIES.c.lease_token)
-    .where(
-        DELIVERIES.c.id.in_(some_of("ids")),
-        pending(DELIVERIES),
+_THERE: Final = (
+    select(
+        DELIVERIES.c.id,
         # Who ends or replays a delivery ends its lease, too.
-        DELIVERIES.c.lease_until.is_not(None),
+        case(
+            (
+                and_(pending(DELIVERIES), DELIVERIES.c.lease_until.is_not(None)),
+                DELIVERIES.c.lease_token,
+            )
+        ).label("token"),
     )
+    .where(DELIVERIES.c.id.in_(some_of("ids")))
     .order_by(DELIVERIES.c.id)
     .with_for_update()
 )
@@ -81,7 +85,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
     """There is no further attempt."""
     STALE = "stale"
-    """Nothing was written: another worker has the delivery, or it is over."""
+    """It stays as it is: another worker has it, or it is over. The attempt is in the
+    log, as the target saw it, unless the delivery is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,9 @@ async def record(
     Rows are locked in one order, deliveries before webhooks: workers that write results
     of the same endpoints wait for each other, and never in a circle.
     """
-    ours = await _still_ours(session, attempts)
+    ours, late = await _found(session, attempts)
+    if late:
+        await session.execute(insert(_ATTEMPTS), [_row_of(each) for each in late])
     if not ours:
         return [Recorded(attempt, Outcome.STALE) for attempt in attempts]
     standings = await _standings(session, ours, policy)
@@ -130,13 +137,23 @@ async def record(
     ]
 
 
-async def _still_ours(
+async def _found(
     session: AsyncSession, attempts: Sequence[Attempt]
-) -> list[Attempt]:
-    """Those whose delivery nobody else has taken, and lock these deliveries."""
+) -> tuple[list[Attempt], list[Attempt]]:
+    """Lock the deliveries that there are.
+
+    Returns:
+        The attempts whose delivery nobody else has taken, and those that came too late.
+    """
     asked = {"ids": padded([attempt.leased.delivery_id for attempt in attempts])}
-    held = {tuple(row) for row in await session.execute(_HELD, asked)}
-    return [attempt for attempt in attempts if attempt.leased.lease in held]
+    holders = {row.id: row.token for row in await session.execute(_THERE, asked)}
+    ours: list[Attempt] = []
+    late: list[Attempt] = []
+    for attempt in attempts:
+        delivery_id, token = attempt.leased.lease
+        if delivery_id in holders:
+            (ours if holders[delivery_id] == token else late).append(attempt)
+    return ours, late
 
 
 async def _standings(

@@ -28,6 +28,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # for the connection: a handshake that the caller breaks off leaves its socket open to
 # the next garbage collection, and one that ends by its own time does not.
 _LONGEST: Final = 75.0
+# Less than servers keep what is idle, of which the shortest that are usual have 2 s.
+_IDLE: Final = 1.0
 _STEPS: Final = ClientTimeouts(
     connect=5.0, read=_LONGEST, write=_LONGEST, pool=_LONGEST, total=_LONGEST
 )
@@ -36,7 +38,9 @@ _STEPS: Final = ClientTimeouts(
 class TargetTransport(PublicTransport):
     """Reaches https on the public internet, and networks that are allowed by name.
 
-    Those may be called without TLS, too: for tests, and for receivers of our own.
+    Those may be called without TLS, too: for tests, and for receivers of our own. A
+    connection serves what comes for the same name at once: a handshake costs more than
+    a delivery.
 
     Args:
         allow: Networks that may be called although they are not public.
@@ -58,7 +62,7 @@ class TargetTransport(PublicTransport):
         self._threads: ThreadPoolExecutor | None = None
         self._concurrency = concurrency
         find = resolve or self._find
-        limits = ClientLimits(max_connections=concurrency, max_idle=0)
+        limits = ClientLimits(max_connections=concurrency)
         super().__init__(
             allow=networks,
             timeouts=_STEPS,
@@ -66,6 +70,7 @@ class TargetTransport(PublicTransport):
             tls=tls,
             resolve=find,
             limits=limits,
+            idle_seconds=_IDLE,
         )
         # Without networks nothing may be called without TLS.
         self._plain: PublicTransport | None = None
@@ -77,6 +82,7 @@ class TargetTransport(PublicTransport):
                 timeout=_LONGEST,
                 resolve=_within(networks, find),
                 limits=limits,
+                idle_seconds=_IDLE,
             )
 
     async def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Reply:

@@ -429,7 +429,10 @@ class DeliveryContract:
         assert scene.targets.events == [str(first)] * 10 + [str(second)]
 
     async def test_a_lease_that_ended_is_taken_over(self, scene: Scene) -> None:
-        """Whoever comes back late writes nothing: neither attempt, state nor count."""
+        """Whoever comes back late changes neither state nor count.
+
+        The attempt was made, so its owner sees both.
+        """
         webhook = await scene.webhook()
         await scene.deliver(webhook)
         back = asyncio.Event()
@@ -450,15 +453,18 @@ class DeliveryContract:
         await late_worker
         assert len(scene.targets.requests) == 2
         assert await scene.states() == [DELIVERED]
-        [attempt] = await scene.attempts()
-        assert attempt.error_code is None
+        attempts = await scene.attempts()
+        assert [(each.number, each.status_code) for each in attempts] == [
+            (1, 204),
+            (1, 500),
+        ]
         assert (await scene.look_at(webhook)).consecutive_failures == 0
         assert await scene.events() == []
         assert scene.counted(
             "webhook_deliveries_total", settings="stable", outcome="stale"
         )
 
-    async def test_who_is_late_while_another_has_it_writes_nothing(
+    async def test_who_is_late_while_another_has_it_changes_nothing(
         self, scene: Scene
     ) -> None:
         """The token is that of the lease, not of the row."""
@@ -482,11 +488,29 @@ class DeliveryContract:
 
         answers[0].set()
         await stale
-        assert (await scene.states(), list(await scene.attempts())) == ([PENDING], [])
+        [late] = await scene.attempts()
+        assert (await scene.states(), late.status_code) == ([PENDING], 204)
         answers[1].set()
         await holder
+        assert [each.status_code for each in await scene.attempts()] == [204, 500]
+        assert await scene.states() == [PENDING]
+
+    async def test_an_answer_to_what_was_given_up_is_in_the_log(
+        self, scene: Scene
+    ) -> None:
+        """Its owner disabled the webhook meanwhile; the target got it all the same."""
+        webhook = await scene.webhook()
+        await scene.deliver(webhook)
+
+        async def say() -> Reply:
+            await scene.change(webhook, is_active=False)
+            await scene.give_up(webhook)
+            return answer(204)
+
+        scene.targets.all_say(say)
+        await scene.finish()
         [attempt] = await scene.attempts()
-        assert attempt.status_code == 500
+        assert (await scene.states(), attempt.status_code) == ([FAILED], 204)
 
     async def test_a_worker_that_dies_loses_nothing(self, scene: Scene) -> None:
         """Killed between the answer and the commit: the target gets it again."""

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from prometheus_client import CollectorRegistry
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 
 from services.api_platform.delivery import (
     Choice,
@@ -225,6 +225,18 @@ class Scene:
             found = await session.get_one(Webhook, webhook.id)
             for name, value in values.items():
                 setattr(found, name, value)
+
+    async def give_up(self, webhook: Webhook) -> None:
+        """End what is on its way, as disabling does."""
+        over = {
+            "state": DeliveryState.FAILED,
+            "finished_at": self.clock(),
+            "lease_until": None,
+            "lease_token": None,
+        }
+        wanted = WebhookDelivery.webhook_id == webhook.id
+        async with self.database.session() as session:
+            await session.execute(update(WebhookDelivery).where(wanted).values(over))
 
     async def delete(self, webhook: Webhook) -> None:
         """Let its owner delete it."""

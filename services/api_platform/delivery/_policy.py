@@ -43,7 +43,7 @@ class RetryPolicy:
             90 to 110 %. So what failed together does not come back together.
         longest: The most that a target's ``Retry-After`` is waited for.
         patience: An endpoint that has failed for so long, with no success between, is
-            disabled.
+            disabled. Failures that are further apart are not one row.
         rng: A random number from 0 to 1.
     """
 

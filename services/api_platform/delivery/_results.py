@@ -70,6 +70,7 @@ _LOCKED: Final = (
         WEBHOOKS.c.is_active,
         WEBHOOKS.c.consecutive_failures,
         WEBHOOKS.c.failing_since,
+        WEBHOOKS.c.last_failed_at,
     )
     .where(WEBHOOKS.c.id.in_(some_of("ids")))
     .order_by(WEBHOOKS.c.id)
@@ -281,6 +282,7 @@ async def _write_standings(
         values: dict[str, Any] = {
             "consecutive_failures": standing.consecutive_failures,
             "failing_since": standing.failing_since,
+            "last_failed_at": standing.last_failed_at,
             "updated_at": WEBHOOKS.c.updated_at,
         }
         if standing.disabled_reason is not None:

@@ -27,6 +27,7 @@ class Standing:
     is_active: bool
     consecutive_failures: int
     failing_since: datetime | None
+    last_failed_at: datetime | None
     disabled_reason: str | None = None
     """Why these attempts disabled it, if they did."""
     disabled_by: Attempt | None = None
@@ -36,9 +37,14 @@ class Standing:
     def note(self, attempt: Attempt, policy: RetryPolicy) -> None:
         """Take the next attempt into account."""
         if attempt.error is None:
-            self.consecutive_failures, self.failing_since = 0, None
+            self._forget()
             return
+        # Nobody knows how it did while nothing was tried: days of that prove nothing.
+        before = self.last_failed_at
+        if before is not None and attempt.ended_at - before > policy.patience:
+            self._forget()
         self.consecutive_failures += 1
+        self.last_failed_at = attempt.ended_at
         if self.failing_since is None:
             self.failing_since = attempt.started_at
             self.first_failures.add(attempt.leased.lease)
@@ -48,6 +54,10 @@ class Standing:
             self._disable(GONE, attempt)
         elif attempt.ended_at - self.failing_since >= policy.patience:
             self._disable(TOO_MANY_FAILURES, attempt)
+
+    def _forget(self) -> None:
+        self.consecutive_failures = 0
+        self.failing_since = self.last_failed_at = None
 
     def _disable(self, reason: str, attempt: Attempt) -> None:
         self.is_active = False

@@ -58,6 +58,8 @@ class Webhook(UUIDKeyMixin, TimestampMixin, VersionMixin, Base):
     disabled_reason: Mapped[str | None] = mapped_column(String(30))
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the first of the present row of failures was."""
+    last_failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last of them was."""
     consecutive_failures: Mapped[int] = mapped_column(default=0)
 
 

@@ -309,6 +309,38 @@ class DeliveryContract:
         assert disabled.payload.error_code == "server_error"
         assert disabled.payload.consecutive_failures == now.consecutive_failures
 
+    async def test_days_without_an_attempt_are_no_days_of_failure(
+        self, scene: Scene
+    ) -> None:
+        """An endpoint with an event a month is not judged by what nobody tried."""
+        webhook = await scene.webhook()
+        scene.targets.all_say(answer(500))
+        await scene.deliver(webhook)
+        for pause in (*SCHEDULE, timedelta(days=30)):
+            await scene.finish()
+            scene.clock.advance(pause)
+        await scene.deliver(webhook)
+        await scene.finish()
+
+        now = await scene.look_at(webhook)
+        assert (now.is_active, now.failing_since) == (True, scene.clock())
+        assert now.consecutive_failures == 1
+        assert await scene.states() == [FAILED, PENDING]
+
+    async def test_failures_day_after_day_disable(self, scene: Scene) -> None:
+        """The row is one though no two of them are close."""
+        webhook = await scene.webhook()
+        scene.targets.all_say(answer(500))
+        for _ in range(5):
+            await scene.deliver(webhook)
+            await scene.finish()
+            scene.pass_time(days=1)
+        assert (await scene.look_at(webhook)).is_active
+
+        await scene.deliver(webhook)
+        await scene.finish()
+        assert not (await scene.look_at(webhook)).is_active
+
     async def test_a_success_in_five_days_disables_nothing(self, scene: Scene) -> None:
         """The days are counted from the first failure of an unbroken row."""
         webhook = await scene.webhook()

@@ -288,6 +288,7 @@ class WebhookService:
                 "is_active": True,
                 "disabled_reason": None,
                 "failing_since": None,
+                "last_failed_at": None,
                 "consecutive_failures": 0,
                 "updated_at": self.now(),
             },

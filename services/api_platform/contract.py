@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -49,6 +50,26 @@ PUBLISHES: Final[tuple[type[BaseEvent[Any]], ...]] = (
     WebhookSecretRotatedEvent,
     WebhookUpdatedEvent,
 )
+
+UNSAID: Final[Mapping[str, Mapping[str, Any]]] = {
+    "check_day": {
+        "refused": {"A day before the service was there.": "2019-12-31"},
+    },
+    "check_ip_range": {
+        "refused": {
+            "A bit is set behind the length of the network.": "10.0.0.1/8",
+            "An address of five bytes.": "10.0.0.0.1",
+        },
+        "accepted": (
+            "::",
+            "10.0.0.0/8",
+            "203.0.113.0/24",
+            "0000:0000:0000:0000:0000:ffff:255.255.255.255/128",
+        ),
+    },
+    "each_once": {"says": "It drops what is named twice."},
+}
+"""What functions of this service refuse that no keyword of a schema can say."""
 
 _KEY: Final = SecretStr(b64encode(bytes(range(32))).decode())
 """Nothing is signed or encrypted with it."""

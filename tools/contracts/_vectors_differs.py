@@ -11,9 +11,9 @@ from typing import Any, Final
 from tools.contracts._vectors_draft import Draft
 from tools.contracts._vectors_forms import Rule
 from tools.contracts._vectors_spots import DisagreementError, Spot, as_text
-from tools.contracts.differences import DIFFERENCES, UNSAID, Difference
+from tools.contracts.differences import DIFFERENCES, Difference
 
-_TABLES: Final = "tools/contracts/differences.py"
+_TABLES: Final = "tools/contracts/differences.py or the service's contract"
 _LONGEST: Final = 200
 """Text that is made for a bound is at most so long: another sample says the same."""
 
@@ -89,7 +89,7 @@ def _names(part: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _break(draft: Draft, spot: Spot, name: str) -> bool:
-    known = UNSAID.get(name)
+    known = draft.values.unsaid.get(name)
     if known is None:
         raise DisagreementError(
             f"{spot.name(name)}: it is in x-validated-by, and no sample is known that "

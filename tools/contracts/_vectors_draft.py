@@ -12,6 +12,7 @@ from tools.contracts._vectors_forms import Rule
 from tools.contracts._vectors_judge import Judge
 from tools.contracts._vectors_spots import DisagreementError, Spot, as_text
 from tools.contracts._vectors_values import Values
+from tools.contracts.differences import Unsaid
 
 Vector = dict[str, Any]
 
@@ -23,6 +24,7 @@ class Draft:
         schema: Without any ``$ref`` to another document.
         accepts: The reader.
         examples: Documents that it accepts.
+        unsaid: What the functions in ``x-validated-by`` refuse.
     """
 
     def __init__(
@@ -30,9 +32,10 @@ class Draft:
         schema: Mapping[str, Any],
         accepts: Callable[[bytes], bool],
         examples: Sequence[Any],
+        unsaid: Mapping[str, Unsaid],
     ) -> None:
         self.judge = Judge(schema, accepts)
-        self.values = Values(examples)
+        self.values = Values(examples, unsaid)
         self.valid: dict[str, Vector] = {}
         self._invalid: dict[str, Vector] = {}
         self._differs: dict[str, Vector] = {}

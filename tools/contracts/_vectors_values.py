@@ -23,8 +23,9 @@ from tools.contracts._vectors_regex import regex
 from tools.contracts.differences import (
     FORMATS,
     UNCHECKED_FORMATS,
-    UNSAID,
+    Format,
     Sized,
+    Unsaid,
 )
 
 Where = tuple[str | int, ...]
@@ -46,10 +47,12 @@ class Values:
 
     Args:
         examples: Whole documents, from which values are taken first.
+        unsaid: By their names, the functions in ``x-validated-by``.
     """
 
-    def __init__(self, examples: Iterable[Any]) -> None:
+    def __init__(self, examples: Iterable[Any], unsaid: Mapping[str, Unsaid]) -> None:
         self._examples = list(examples)
+        self.unsaid = unsaid
 
     def minimal(self, form: Form, where: Where) -> Any:
         """The smallest value: an object with the members that it must have.
@@ -135,7 +138,7 @@ class Values:
 
     def sized(self, form: Form) -> bool:
         """Whether text of this form follows rules that are no keywords."""
-        return bool(list(_sizers(form)))
+        return bool(list(self._sizers(form)))
 
     def breaking(self, form: Form, rule: Rule, value: Any, where: Where) -> list[Any]:
         """Values that break a rule, those first that break nothing else.
@@ -209,10 +212,19 @@ class Values:
                 if rule.keyword == "multipleOf":
                     yield rule.value
 
+    def _sizers(self, form: Form) -> Iterator[Sized]:
+        known: list[Unsaid | Format | None] = [
+            *map(self.unsaid.get, form.validators),
+            *map(FORMATS.get, form.all("format")),
+        ]
+        for each in known:
+            if each and each.sized:
+                yield each.sized
+
     def _texts(
         self, form: Form, length: int, *, wide: bool, breaking: Rule | None
     ) -> Iterator[str | None]:
-        for sized in _sizers(form):
+        for sized in self._sizers(form):
             yield sized(length, wide)
             return
         prefer = list("😀é") if wide else []
@@ -389,17 +401,6 @@ def of_another_type(kinds: Iterable[str]) -> list[Any]:
     if accepted & {"any"}:
         return []
     return [value for value in _OTHERS if not accepted.intersection(kinds_of(value))]
-
-
-def _sizers(form: Form) -> Iterator[Sized]:
-    for name in form.validators:
-        made = UNSAID[name].sized if name in UNSAID else None
-        if made:
-            yield made
-    for name in form.all("format"):
-        known = FORMATS.get(name)
-        if known and known.sized:
-            yield known.sized
 
 
 def _not_chosen(form: Form) -> Iterator[Any]:

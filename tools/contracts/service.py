@@ -4,7 +4,9 @@
 
 The module has a function ``service() -> Service``, which builds the service without
 reading settings, the environment or any server, and ``PUBLISHES``, a tuple of the
-classes of the events that it publishes.
+classes of the events that it publishes. Where schemas of the service's own name
+functions in ``x-validated-by``, it has ``UNSAID``: by the function's name what
+`tools.contracts.differences.Unsaid.read` takes.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -41,6 +43,7 @@ from tools.contracts.declared import (
     Own,
     written,
 )
+from tools.contracts.differences import UNSAID, Unsaid
 from tools.contracts.errors import (
     BLANK,
     KERNEL,
@@ -72,6 +75,7 @@ def declared_by(module: ModuleType, *, target: str) -> Declared:
     codes = frozenset(codes_of([*kernel_errors(), *errors]))
     subscriptions = [each for bus in event_buses(service) for each in bus.subscriptions]
     events = [*publishes, *(cls for each in subscriptions for cls in each.event_types)]
+    unsaid = _unsaid_by(module)
     return {
         "format": FORMAT,
         "name": service.name,
@@ -82,7 +86,7 @@ def declared_by(module: ModuleType, *, target: str) -> Declared:
         "publishes": sorted(map(_key, publishes), key=_place),
         "consumes": [consumer_of(each) for each in subscriptions],
         "topology": written(topology_of(subscriptions)),
-        "own": own_of(events),
+        "own": own_of(events, unsaid),
     }
 
 
@@ -109,7 +113,7 @@ def consumer_of(subscription: Subscription) -> Consumer:
     }
 
 
-def own_of(events: Sequence[type[BaseEvent[Any]]]) -> Own:
+def own_of(events: Sequence[type[BaseEvent[Any]]], unsaid: Mapping[str, Unsaid]) -> Own:
     """The DTOs of this process, and the *events*, that are not the kernel's."""
     platform = set(PLATFORM_EVENTS)
     own = EventRegistry(dict.fromkeys(each for each in events if each not in platform))
@@ -121,7 +125,7 @@ def own_of(events: Sequence[type[BaseEvent[Any]]]) -> Own:
         if not _is_kernel(cls) and issubclass(cls, BaseDTO | Enum)
     }
     entries, schemas = inventory(dtos, own)
-    documents = with_vectors(schemas, dtos, own)
+    documents = with_vectors(schemas, dtos, own, unsaid)
     files = [
         *entries["dtos"].values(),
         *(
@@ -169,6 +173,19 @@ def _published_by(module: ModuleType) -> tuple[type[BaseEvent[Any]], ...]:
             f"{module.__name__}.PUBLISHES must be a tuple of classes of events."
         )
     return classes
+
+
+def _unsaid_by(module: ModuleType) -> dict[str, Unsaid]:
+    """The kernel's functions that check what no schema says, and the module's."""
+    told = getattr(module, "UNSAID", {})
+    if taken := UNSAID.keys() & told:
+        raise ContractError(
+            f"{module.__name__}.UNSAID has {min(taken)}, which is the kernel's."
+        )
+    try:
+        return {**UNSAID, **{name: Unsaid.read(each) for name, each in told.items()}}
+    except ValueError as error:
+        raise ContractError(f"{module.__name__}.UNSAID: {error}.") from None
 
 
 def _is_event(cls: object) -> bool:

@@ -28,6 +28,7 @@ from tools.contracts._vectors_invalid import add_invalid
 from tools.contracts._vectors_spots import DisagreementError, as_text, walk
 from tools.contracts._vectors_valid import add_valid
 from tools.contracts.bundle import BASE
+from tools.contracts.differences import UNSAID, Unsaid
 
 
 class VectorsError(ValueError):
@@ -41,6 +42,7 @@ def make_vectors(
     path: str,
     accepts: Callable[[bytes], bool],
     examples: Sequence[Any],
+    unsaid: Mapping[str, Unsaid] = UNSAID,
 ) -> dict[str, Any]:
     """The vectors file of a schema.
 
@@ -51,6 +53,7 @@ def make_vectors(
         accepts: The reader: whether it takes JSON in UTF-8 for this very schema. An
             event that is read as another type, or as an unknown one, is not taken.
         examples: Documents that the reader accepts, beside those in the schema.
+        unsaid: What the functions in ``x-validated-by`` refuse.
 
     Raises:
         VectorsError: A rule has no document on which the reader and the schema agree,
@@ -60,7 +63,7 @@ def make_vectors(
         whole = inline(schema, documents, path)
         shown = [*whole.get("examples", ()), *examples]
         unique = list({as_text(each): each for each in shown}.values())
-        draft = Draft(whole, accepts, unique)
+        draft = Draft(whole, accepts, unique, unsaid)
         root = Place(((whole, ()),), (), whole.get("$defs", {}))
         spots = list(walk(root, draft.values))
         add_valid(draft, spots, unique)

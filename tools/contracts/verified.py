@@ -13,6 +13,7 @@ from shared.dtos.base import BaseDTO
 from shared.events import EventFormatError, EventRegistry, UnknownEvent
 from tools.contracts import dtos, events
 from tools.contracts.bundle import vectors_of
+from tools.contracts.differences import UNSAID, Unsaid
 from tools.contracts.vectors import make_vectors
 
 Verdict = Callable[[bytes], bool]
@@ -24,6 +25,7 @@ def with_vectors(
     documents: Mapping[str, Any],
     classes: Mapping[str, type[BaseDTO | Enum]],
     registry: EventRegistry,
+    unsaid: Mapping[str, Unsaid] = UNSAID,
 ) -> dict[str, Any]:
     """*documents* with the vectors of each class, and an example in each event.
 
@@ -38,6 +40,7 @@ def with_vectors(
             path=path,
             accepts=accepts,
             examples=(),
+            unsaid=unsaid,
         )
         found[vectors_of(path)] = made
         if path.startswith("events/"):

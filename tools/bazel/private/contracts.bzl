@@ -17,6 +17,7 @@ _DEPS = [
     Label("//third_party:starlette"),
     Label("//tools/contracts:bundle"),
     Label("//tools/contracts:declared"),
+    Label("//tools/contracts:differences"),
     Label("//tools/contracts:errors"),
     Label("//tools/contracts:inventory"),
     Label("//tools/contracts:models"),

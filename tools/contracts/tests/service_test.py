@@ -10,9 +10,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import AfterValidator, Field
 
 from shared.app import Service, create_service
 from shared.app.messaging import add_event_bus
@@ -32,6 +33,7 @@ from shared.messaging import FailurePolicy, InMemoryBus
 from tools.contracts import service as program
 from tools.contracts.declared import ContractError, Declared, read
 from tools.contracts.service import declared_by, type_base_of
+from tools.contracts.vectors import VectorsError
 
 
 class NotePinnedPayload(EventPayload):
@@ -60,13 +62,21 @@ class Colour(StrEnum):
     YELLOW = "yellow"
 
 
+def check_words(text: str) -> str:
+    """Refuse what is no word."""
+    if not text.strip():
+        raise ValueError("no word")
+    return text
+
+
 class NoteDTO(BaseDTO):
     """A note."""
 
-    text: str
+    text: Annotated[str, Field(min_length=1, max_length=9), AfterValidator(check_words)]
     colours: list[Colour]
 
 
+WORDS = {"check_words": {"refused": {"No word.": " "}, "accepted": ["a", "a" * 9]}}
 REGISTRY = EventRegistry([*PLATFORM_EVENTS, NotePinned])
 
 
@@ -99,10 +109,11 @@ def build(*, deaf: bool = False) -> Service:
 def contract(
     build: Callable[[], object] = build,
     publishes: object = (NotePinned, UserRegisteredEvent),
+    unsaid: object = WORDS,
 ) -> ModuleType:
     """A contract module."""
     module = ModuleType("notes.contract")
-    vars(module).update(service=build, PUBLISHES=publishes)
+    vars(module).update(service=build, PUBLISHES=publishes, UNSAID=unsaid)
     return module
 
 
@@ -192,9 +203,42 @@ def test_what_is_the_service_s_own_brings_its_schemas(declared: Declared) -> Non
     }
     assert len(own["documents"]["vectors/dtos/NoteDTO.json"]["valid"]) >= 3
     assert own["documents"]["dtos/NoteDTO.schema.json"]["properties"] == {
-        "text": {"type": "string"},
+        "text": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 9,
+            "x-validated-by": ["check_words"],
+        },
         "colours": {"type": "array", "items": {"$ref": "Colour.schema.json"}},
     }
+
+
+def test_what_code_refuses_is_told_by_whose_code_it_is(declared: Declared) -> None:
+    """And so are texts of the bounds, which others would be refused for."""
+    vectors = declared["own"]["documents"]["vectors/dtos/NoteDTO.json"]
+    accepted = {each["document"]["text"] for each in vectors["valid"]}
+    refused = [each for each in vectors["invalid"] if each.get("schema_accepts")]
+
+    assert {"a", "a" * 9} <= accepted
+    assert [(each["reason"], each["document"]["text"]) for each in refused] == [
+        ("No word.", " ")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unsaid", "error", "message"),
+    [
+        ({}, VectorsError, "check_words: it is in x-validated-by, and no sample"),
+        ({"check_words": {"refuses": {}}}, ContractError, "no member 'refuses'"),
+        (WORDS | {"check_cursor": {}}, ContractError, "check_cursor, .* the kernel's"),
+    ],
+)
+def test_samples_that_are_missing_or_not_understood_are_named(
+    unsaid: object, error: type[Exception], message: str
+) -> None:
+    """Nothing is exported that the vectors would not hold."""
+    with pytest.raises(error, match=message):
+        declared_by(contract(unsaid=unsaid), target="//a:b")
 
 
 def test_types_of_problems_are_asked_of_the_service() -> None:

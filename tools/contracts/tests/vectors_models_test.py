@@ -343,15 +343,17 @@ EXAMPLES: dict[type[BaseModel], list[Any]] = {WithHiddenCode: [{"text": "A"}]}
 
 UNKNOWN_FUNCTION = (
     "/text: refused_text: it is in x-validated-by, and no sample is known that it "
-    "refuses: add one to UNSAID['refused_text'] in tools/contracts/differences.py."
+    "refuses: add one to UNSAID['refused_text'] in tools/contracts/differences.py or "
+    "the service's contract."
 )
 ACCEPTED_SAMPLE = (
     f'/text: BoundedText: the reader accepts "a{chr(0x301) * 31}", which is refused by '
-    "UNSAID['BoundedText'] of tools/contracts/differences.py."
+    "UNSAID['BoundedText'] of tools/contracts/differences.py or the service's contract."
 )
 NO_ROOM = (
     "/text: BoundedText: no sample in UNSAID['BoundedText'] of "
-    "tools/contracts/differences.py fits here: add one that the schema accepts."
+    "tools/contracts/differences.py or the service's contract fits here: add one that "
+    "the schema accepts."
 )
 REFUSED_EXAMPLE = (
     'example 1: the schema accepts {"text": "A"} and the reader refuses it.'

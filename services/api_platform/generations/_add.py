@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Final
 
 from services.api_platform.generations._client import AIGenOrchestrationClient
@@ -25,6 +26,7 @@ _log = logging.getLogger("api_platform.generations")
 
 _CLEANED_EVERY: Final = 600.0
 _BATCH: Final = 1000
+_LEASE: Final = 60.0
 
 
 def add_generations(
@@ -51,7 +53,11 @@ def add_generations(
         limits=limits,
         now=parts.now,
     )
-    store = IdempotencyStore(idempotency_keys)
+    # Who is at work for longer than a request may take is not at work any more.
+    longest = parts.service.config.server.request_timeout
+    store = IdempotencyStore(
+        idempotency_keys, lease=timedelta(seconds=max(_LEASE, 2 * longest))
+    )
     reads = reads_policy(limits)
     parts.service.app.include_router(
         build_router(parts.database, access, generations, store, reads)

@@ -30,6 +30,7 @@ _SHOWN = {
     "previous_valid_until": None,
 }
 MAX_GRACE_SECONDS = 30 * 24 * 3600
+_MAPPED_BITS = 96
 
 
 def _check_ip_range(text: str) -> str:
@@ -49,7 +50,19 @@ def _check_ip_range(text: str) -> str:
             )
         ],
     )
-    return str(network)
+    return str(_plain(network)) if network else text
+
+
+def _plain(
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
+) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """One of IPv4 addresses as such, as callers' addresses are looked at."""
+    if network.version == 6 and network.prefixlen >= _MAPPED_BITS:
+        begin = network.network_address.ipv4_mapped
+        if begin is not None:
+            length = network.prefixlen - _MAPPED_BITS
+            return ipaddress.IPv4Network((int(begin), length))
+    return network
 
 
 IpRange = Annotated[
@@ -92,7 +105,8 @@ class APIKeyRotateDTO(BaseDTO):
         86_400,
         ge=0,
         le=MAX_GRACE_SECONDS,
-        description="How long the old secret is still accepted; 0: not any more.",
+        description="How long the old secret is still accepted; 0: not any more. "
+        "The one before it ends with this rotation.",
     )
 
 

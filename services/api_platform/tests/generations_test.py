@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.api_platform.tests.behind import GENERATIONS, JOB, PROMPT, Behind, Key
+from services.api_platform.models import idempotency_keys
+from services.api_platform.tests.behind import (
+    GENERATIONS,
+    JOB,
+    PROMPT,
+    Behind,
+    Key,
+    accept,
+    behind,
+)
 from services.api_platform.tests.generations_contract import (
     COST,
     GenerationsContract,
     state_of,
 )
+from shared.database import utc_now
 from shared.errors import (
     BaseAPIException,
     ConflictException,
@@ -48,6 +62,10 @@ class TestGenerations(GenerationsContract):
             (FakeReply(status=202, json={"job_id": "none"}), 502),
             (FakeReply(status=202, json={}), 502),
             (FakeReply(status=204), 502),
+            (FakeReply(status=202, body=b'"' + b"x" * 20_000_000 + b'"'), 502),
+            (FakeReply(status=202, body=b"[" * 200_000), 502),
+            (FakeReply(status=202, body=b"\xff\x00"), 502),
+            (FakeReply(status=202, body=b'{"job_id": NaN}'), 502),
             (ServiceUnavailableException(), 503),
             (RateLimitExceededException(), 503),
         ],
@@ -132,6 +150,25 @@ class TestGenerations(GenerationsContract):
 
         assert reply == is_problem(status=400, code="idempotency_key_invalid")
         assert between.generations.requests == []
+
+    def test_nobody_takes_over_while_a_request_may_run(self, url: str) -> None:
+        """However long that is: two would make two jobs."""
+        with behind(url, {"REQUEST_TIMEOUT": "600"}) as patient:
+            key = patient.key()
+            patient.generations.on("POST", GENERATIONS).delay(0.5).call(accept)
+
+            async def read(session: AsyncSession) -> list[datetime]:
+                until = idempotency_keys.c.locked_until
+                return [*await session.scalars(select(until))]
+
+            begun = utc_now()
+            with ThreadPoolExecutor() as threads:
+                posted = threads.submit(patient.post, key, idempotency_key="order-1")
+                patient.generations.wait_for_requests()
+                [until] = patient.run(read)
+
+            assert posted.result().status_code == 202
+            assert until - begun > timedelta(minutes=10)
 
     @pytest.mark.parametrize("job_id", ["x", "0", "%00", "..", "3d1f0a34"])
     def test_bad_ids_are_refused(self, between: Behind, key: Key, job_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -164,6 +165,51 @@ class KeysContract:
 
         assert self.status(scene, made["secret"]) == 401
         assert self.status(scene, reply.json()["secret"]) == 200
+
+    @pytest.mark.parametrize(("grace", "good"), [(0, 1), (60, 2)])
+    def test_rotations_at_once_leave_the_latest(
+        self, scene: Scene, user: UUID, grace: int, good: int
+    ) -> None:
+        """And the one before it within its grace; none is lost halfway."""
+        made = self.make(scene, user)
+        headers = scene.as_user(user)
+
+        def rotate(_: int) -> str:
+            path = f"{PATH}/{made['id']}/rotate"
+            body = {"grace_seconds": grace}
+            reply = scene.client.post(path, json=body, headers=headers)
+            assert reply.status_code == 200, reply.text
+            return str(reply.json()["secret"])
+
+        with ThreadPoolExecutor(6) as threads:
+            secrets = list(threads.map(rotate, range(6)))
+
+        statuses = [self.status(scene, secret) for secret in secrets]
+        assert sorted(statuses) == [200] * good + [401] * (6 - good)
+        assert self.status(scene, made["secret"]) == 401
+        scene.settle()
+        assert_published(scene.bus, ApiKeyRotatedEvent, times=6)
+
+    def test_what_one_server_does_to_a_key_the_others_know(
+        self, url: str, scene: Scene, user: UUID, clock: Clock
+    ) -> None:
+        """Revoked, rotated or leaked: with the reply, it is so on each of them."""
+        keys = scene.variables()
+        with running(url, now=clock, transport=None, **keys) as other:
+            revoked, rotated = self.make(scene, user), self.make(other, user)
+            both = (revoked["secret"], rotated["secret"])
+            before = [self.status(each, key) for each in (scene, other) for key in both]
+            headers = scene.as_user(user)
+            scene.client.delete(f"{PATH}/{revoked['id']}", headers=headers)
+            reply = scene.client.post(
+                f"{PATH}/{rotated['id']}/rotate",
+                json={"grace_seconds": 0},
+                headers=headers,
+            )
+            after = [self.status(each, key) for each in (other, scene) for key in both]
+
+            assert (before, after) == ([200] * 4, [401] * 4)
+            assert self.status(other, reply.json()["secret"]) == 200
 
     def test_a_revoked_key_gets_no_new_secret(self, scene: Scene, user: UUID) -> None:
         """Revoked is for good."""

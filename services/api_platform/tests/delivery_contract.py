@@ -247,6 +247,12 @@ class DeliveryContract:
             ),
             ("1", SCHEDULE[0]),
             ("9" * 400, timedelta(hours=24)),
+            (str(10 * 365 * 86_400), timedelta(hours=24)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", timedelta(hours=24)),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", SCHEDULE[0]),
+            ("-120", SCHEDULE[0]),
+            ("1e9", SCHEDULE[0]),
+            ("120, 7200", SCHEDULE[0]),
             ("soon", SCHEDULE[0]),
         ):
             webhook = await scene.webhook()

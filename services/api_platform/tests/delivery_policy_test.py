@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
@@ -82,6 +84,14 @@ def test_who_is_in_a_share_stays_in_a_larger_one(
         assert small.of(endpoint) == small.of(endpoint)
         names = {small.of(endpoint).name, large.of(endpoint).name}
         assert names != {"canary", "stable"} or large.of(endpoint).name == "canary"
+
+
+def test_nobody_stands_behind_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the highest hash that there is, too little is kept for it to become 1."""
+    highest = SimpleNamespace(digest=lambda: b"\xff" * 32)
+    monkeypatch.setattr(hashlib, "sha256", lambda _: highest)
+
+    assert Choice(CanarySettings(share=1.0)).of(uuid4()).name == "canary"
 
 
 def test_a_share_is_about_that_much() -> None:

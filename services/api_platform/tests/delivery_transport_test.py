@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from shared.crypto import generate_webhook_secret
 from shared.http_client import AddressNotPublicError, Resolve
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
+Meet = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PENDING, DELIVERED = DeliveryState.PENDING, DeliveryState.DELIVERED
 
 
@@ -177,6 +178,138 @@ async def test_what_a_server_says_has_its_code(
 
     [attempt] = await scene.attempts()
     assert attempt.error_code == code
+
+
+def for_ever(*, head: bytes, piece: bytes, pause: float) -> Meet:
+    """Say *head*, and then *piece* after *piece*."""
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while not writer.is_closing():
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    return meet
+
+
+@asynccontextmanager
+async def meeting(meet: Meet) -> AsyncIterator[int]:
+    """A server whose connections are met like that; its port."""
+    over: list[asyncio.Task[None]] = []
+
+    async def to_the_end(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        over.append(task)
+        try:
+            with suppress(ConnectionError):
+                await meet(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(to_the_end, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+    for task in over:
+        task.cancel()
+    await asyncio.gather(*over, return_exceptions=True)
+    await asyncio.sleep(0)  # which closes the sockets of what was aborted
+
+
+async def cut(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reset the connection."""
+    writer.transport.abort()
+
+
+_OK = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+_NO = b"HTTP/1.1 500 No\r\ntransfer-encoding: chunked\r\n\r\n"
+_CHUNK = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("meet", "code"),
+    [
+        (for_ever(head=b"", piece=b"", pause=0.01), "timed_out"),
+        (for_ever(head=b"HTTP/1.1 200 OK\r\nx: ", piece=b"x", pause=0.01), "timed_out"),
+        (for_ever(head=_OK, piece=b"1\r\nx\r\n", pause=0.01), "timed_out"),
+        (for_ever(head=b"", piece=_GO_ON, pause=0.001), "timed_out"),
+        (for_ever(head=_OK, piece=_CHUNK, pause=0.0), None),
+        (for_ever(head=_NO, piece=_CHUNK, pause=0.0), "server_error"),
+        (
+            for_ever(head=b"HTTP/1.1 200 OK\r\nx: ", piece=_CHUNK, pause=0.0),
+            "connection_broken",
+        ),
+        (cut, "connection_broken"),
+    ],
+    ids=[
+        "hangs",
+        "drips headers",
+        "drips a body",
+        "goes on and on",
+        "film without end",
+        "error without end",
+        "headers without end",
+        "resets",
+    ],
+)
+async def test_who_means_harm_holds_nobody_up(
+    scene: Scene, meet: Meet, code: str | None
+) -> None:
+    """Each attempt has its time, and what is read of an answer its size."""
+    scene.pace = 0.02
+    async with (
+        meeting(meet) as port,
+        listening() as receiver,
+        sending(TargetTransport(allow=LOOPBACK)) as transport,
+    ):
+        for target in (port, receiver.port):
+            url = f"http://127.0.0.1:{target}/"
+            await scene.deliver(await scene.webhook(target_url=url))
+        await scene.finish(scene.make_worker(transport=transport))
+
+    assert len(receiver.requests) == 1
+    by_delivery = {each.delivery_id: each for each in await scene.attempts()}
+    first, second = await scene.deliveries()
+    assert by_delivery[first.id].error_code == code
+    assert by_delivery[second.id].error_code is None
+
+
+async def test_a_name_that_moves_inside_is_looked_at_each_time(scene: Scene) -> None:
+    """Also while a connection to where it was is open: rebinding gets nobody in."""
+    found = ["127.0.0.1", "127.0.0.1", "127.0.0.1", "10.0.0.7"]
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return [found.pop(0)]
+
+    keeps = b"HTTP/1.1 204 No Content\r\n\r\n"
+    transport = TargetTransport(allow=LOOPBACK, resolve=resolve)
+    async with listening(keeps) as receiver, sending(transport):
+        url = f"http://hooks.example:{receiver.port}/"
+        await transport.check(url)
+        await scene.deliver(await scene.webhook(target_url=url), 3)
+        worker = scene.make_worker(transport=transport, per_endpoint=1)
+        while await worker.round():
+            pass
+
+    assert len(receiver.requests) == 2
+    codes = [attempt.error_code for attempt in await scene.attempts()]
+    assert codes == [None, None, "address_not_allowed"]
+
+
+async def test_the_largest_body_gets_there_whole(scene: Scene) -> None:
+    """An event is a megabyte at most."""
+    body = b'{"data":"' + b"x" * 1024**2 + b'"}'
+    async with listening() as receiver, sending(TargetTransport(allow=LOOPBACK)) as to:
+        url = f"http://127.0.0.1:{receiver.port}/"
+        await scene.deliver(await scene.webhook(target_url=url), body=body)
+        await scene.finish(scene.make_worker(transport=to))
+
+    [(_, got)] = receiver.requests
+    assert got == body
 
 
 async def say_hello(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

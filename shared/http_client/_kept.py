@@ -20,7 +20,6 @@ from shared.http_client._reply import Reply
 from shared.http_client._transport import HttpTransport, OutgoingRequest, Transport
 
 _MOST_NAMES: Final = 64
-_IDLE_OF_ONE: Final = 8
 
 _Key: TypeAlias = tuple[str, str]
 """A scheme and a name."""
@@ -60,7 +59,8 @@ class KeptConnections:
         self._tls = tls
         self._limits = ClientLimits(
             max_connections=max_connections,
-            max_idle=min(_IDLE_OF_ONE, max_connections),
+            # A name may be that of many endpoints, and soon each is closed anyway.
+            max_idle=max_connections,
             idle_seconds=seconds,
         )
         self._pools: dict[_Key, _Pool] = {}  # the longest unused first

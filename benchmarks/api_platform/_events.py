@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
-from uuid import UUID
+from uuid import uuid4
 
 import psycopg
 
@@ -66,17 +66,18 @@ class Outbox:
         self,
         server: scene.Program,
         variables: dict[str, str],
-        users: Sequence[UUID],
-        target: str,
+        targets: Sequence[str],
     ) -> list[tuple[str, str]]:
-        """Have each user make a webhook and a key, and keep those events as models.
+        """Have a user for each target make a webhook to it and a key.
+
+        Those events are the models from now on.
 
         Returns:
             Each user's token, and the id of the webhook.
         """
         made = []
-        for user in users:
-            token = scene.token_of(user, variables)
+        for target in targets:
+            token = scene.token_of(uuid4(), variables)
             asked = {"target_url": target, "event_types": [CREATED]}
             webhook = scene.ask(server.port, "POST", WEBHOOKS, token, asked)
             made.append((token, str(scene.expect(201, webhook)["id"])))

@@ -11,7 +11,7 @@ import multiprocessing
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -54,7 +54,11 @@ class _Answering(asyncio.Protocol):
 
 
 def _serve(
-    pipe: Connection, counted: Any, replies: Mapping[bytes, bytes], file: Path | None
+    pipe: Connection,
+    counted: Any,
+    replies: Mapping[bytes, bytes],
+    hosts: Sequence[str],
+    file: Path | None,
 ) -> None:
     """The process: tell the port, then answer and count until it is ended."""
 
@@ -71,11 +75,14 @@ def _serve(
         if file is not None:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(file)
-        server = await asyncio.get_running_loop().create_server(
-            lambda: _Answering(answer), "127.0.0.1", 0, ssl=tls, backlog=1024
-        )
-        pipe.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
+        port = 0
+        for host in hosts:  # the first chooses the port for all
+            server = await asyncio.get_running_loop().create_server(
+                lambda: _Answering(answer), host, port, ssl=tls, backlog=1024
+            )
+            port = server.sockets[0].getsockname()[1]
+        pipe.send(port)
+        await asyncio.Event().wait()
 
     with suppress(KeyboardInterrupt):
         asyncio.run(serve())
@@ -86,11 +93,19 @@ class Loopback:
 
     Args:
         replies: What is answered to each method, to the byte.
+        hosts: Its addresses, which are all on one port.
         certificate: A file with key and certificate, for TLS.
+
+    Attributes:
+        urls: Where it is, by the order of its addresses.
     """
 
     def __init__(
-        self, replies: Mapping[str, bytes], certificate: Path | None = None
+        self,
+        replies: Mapping[str, bytes],
+        *,
+        hosts: Sequence[str] = ("127.0.0.1",),
+        certificate: Path | None = None,
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
@@ -99,18 +114,20 @@ class Loopback:
         by_name = {method.encode(): reply for method, reply in replies.items()}
         self._process = context.Process(
             target=_serve,
-            args=(theirs, self._counted, by_name, certificate),
+            args=(theirs, self._counted, by_name, hosts, certificate),
             daemon=True,
         )
         self._scheme = "http" if certificate is None else "https"
-        self.url = ""
+        self._hosts = hosts
+        self.urls: list[str] = []
 
     def __enter__(self) -> Self:
         """Start, and wait until it listens."""
         self._process.start()
         if not self._pipe.poll(60):
             raise SystemExit("The other end does not start.")
-        self.url = f"{self._scheme}://127.0.0.1:{self._pipe.recv()}"
+        port = self._pipe.recv()
+        self.urls = [f"{self._scheme}://{host}:{port}" for host in self._hosts]
         return self
 
     def __exit__(

@@ -237,11 +237,11 @@ def private_redis(folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def certify(path: Path) -> None:
-    """Write a key and a certificate for this machine, which trusts itself."""
+def certify(path: Path, hosts: Sequence[str]) -> None:
+    """Write a key and a certificate for addresses, which trusts itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hooks")])
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    addresses = [x509.IPAddress(ipaddress.ip_address(host)) for host in hosts]
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -251,7 +251,7 @@ def certify(path: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

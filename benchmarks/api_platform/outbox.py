@@ -21,7 +21,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
-from uuid import uuid4
 
 from benchmarks import _harness as harness
 from benchmarks.api_platform import _events as events
@@ -84,7 +83,7 @@ def stage() -> Iterator[Stage]:
         with scene.running(
             folder, scene.SERVICE, "serve", variables=variables
         ) as server:
-            [(token, webhook)] = outbox.learn(server, variables, [uuid4()], target)
+            [(token, webhook)] = outbox.learn(server, variables, [target])
             path = f"{events.WEBHOOKS}/{webhook}"
             scene.expect(204, scene.ask(server.port, "DELETE", path, token))
         # They declare what there is on the broker.

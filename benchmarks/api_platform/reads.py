@@ -86,17 +86,15 @@ def servers(folder: Path) -> Iterator[dict[str, tuple[scene.Program, str]]]:
         redis = enter(scene.private_redis(folder))
         postgresql, rabbitmq = enter(PrivatePostgreSQL()), enter(PrivateRabbitMQ())
         generations = enter(Loopback(replies))
-        url = {"AIGEN_ORCH_SERVICE_URL": generations.url}
+        url = {"AIGEN_ORCH_SERVICE_URL": generations.urls[0]}
         file = scene.settings(f"sqlite:///{folder}/benchmark.db", **url)
         real = scene.settings(
             postgresql.url, REDIS_URL=redis, RABBITMQ_URL=rabbitmq.url, **url
         )
+        asking = (_PLAIN, generations.urls[0])
         yield {
             BASE: (enter(scene.running(folder, _PLAIN, first_core=True)), ""),
-            ASKS: (
-                enter(scene.running(folder, _PLAIN, generations.url, first_core=True)),
-                "",
-            ),
+            ASKS: (enter(scene.running(folder, *asking, first_core=True)), ""),
             SQLITE: enter(service(folder, file)),
             SERVERS: enter(service(folder, real)),
         }

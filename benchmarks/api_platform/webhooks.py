@@ -8,10 +8,10 @@ deliveries, timed at the receiver from the first to the last:
   from which they are signed and sent;
 - again: the same rows, replayed by the API while the workers run.
 
-One endpoint is one user's webhook, twenty are those of twenty users. Every delivery is
-a TLS connection of its own, as to strangers' servers. The floor is httpx2 with a
-connection for each request, eight requests at once (what one endpoint gets from one
-worker) in one process, which signs nothing, stores nothing and checks no address.
+One endpoint is one user's webhook, twenty are those of twenty users, each at an address
+of its own. The floor is httpx2 in one process, eight requests at once to one endpoint
+(what it gets from one worker), with connections that are kept and with one for each
+request; it signs nothing, stores nothing and checks no address.
 
 CPU is that of the workers' processes. The receiver, the database and the broker share
 the machine with them.
@@ -30,7 +30,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
-from uuid import uuid4
 
 import httpx2
 
@@ -40,10 +39,12 @@ from benchmarks.api_platform import _scene as scene
 from benchmarks.api_platform._loopback import NO_CONTENT, Loopback
 from shared.testing.server_processes import PrivatePostgreSQL, PrivateRabbitMQ
 
-BASE: Final = "floor: httpx2, 8 at once"
+BASE: Final = "floor: httpx2, connections kept"
+EACH: Final = "floor: httpx2, a connection each"
 MANY: Final = 20
 WARM: Final = 100
 _AT_ONCE: Final = 8
+FLOORS: Final = {BASE: _AT_ONCE, EACH: 0}
 
 Row = tuple[int, int]  # workers, endpoints
 ROWS: Final[dict[str, Row]] = {
@@ -87,10 +88,13 @@ def stage() -> Iterator[Stage]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         certificate = folder / "hooks.pem"
-        scene.certify(certificate)
+        hosts = [f"127.0.0.{1 + number}" for number in range(MANY)]
+        scene.certify(certificate, hosts)
         postgresql = stack.enter_context(PrivatePostgreSQL())
         rabbitmq = stack.enter_context(PrivateRabbitMQ())
-        receiver = stack.enter_context(Loopback({"POST": NO_CONTENT}, certificate))
+        receiver = stack.enter_context(
+            Loopback({"POST": NO_CONTENT}, hosts=hosts, certificate=certificate)
+        )
         variables = scene.settings(
             postgresql.url,
             RABBITMQ_URL=rabbitmq.url,
@@ -103,8 +107,8 @@ def stage() -> Iterator[Stage]:
         )
         outbox = events.Outbox(postgresql.url)
         stack.callback(outbox.close)
-        users = [uuid4() for _ in range(MANY)]
-        webhooks = outbox.learn(server, variables, users, f"{receiver.url}/hooks")
+        targets = [f"{url}/hooks" for url in receiver.urls]
+        webhooks = outbox.learn(server, variables, targets)
         yield Stage(
             folder,
             variables,
@@ -178,15 +182,21 @@ def _cost(
     return Cost(count / stage.receiver.seconds, mine, theirs)
 
 
-def floor(stage: Stage, count: int) -> Cost:
-    """The same number of requests to the receiver, with nothing around them."""
+def floor(stage: Stage, count: int, *, kept: int) -> Cost:
+    """The same number of requests to the receiver, with nothing around them.
+
+    Args:
+        stage: With the receiver.
+        count: How many requests.
+        kept: How many connections may be used again.
+    """
     tls = ssl.create_default_context(cafile=str(stage.certificate))
-    left = iter(range(count))
-    limits = httpx2.Limits(max_keepalive_connections=0)
+    url, left = f"{stage.receiver.urls[0]}/hooks", iter(range(count))
+    limits = httpx2.Limits(max_keepalive_connections=kept)
 
     async def send(client: httpx2.AsyncClient) -> None:
         for _ in left:
-            reply = await client.post(f"{stage.receiver.url}/hooks", content=b"x" * 500)
+            reply = await client.post(url, content=b"x" * 500)
             reply.raise_for_status()
 
     async def run() -> None:
@@ -207,17 +217,17 @@ def measured(
     rounds: int, count: int, rows: Sequence[str] = tuple(ROWS)
 ) -> dict[str, list[Cost]]:
     """What the floor and *rows*, of `ROWS`, cost in every round."""
-    names = [BASE, *(row + how for row in rows for how in (FROM_EVENT, AGAIN))]
+    names = [*FLOORS, *(row + how for row in rows for how in (FROM_EVENT, AGAIN))]
     found: dict[str, list[Cost]] = {name: [] for name in names}
-    order: list[str] = [BASE, *rows]
+    order: list[str] = [*FLOORS, *rows]
     shuffle = random.Random(1).shuffle
     with stage() as made:
-        floor(made, WARM)
+        floor(made, WARM, kept=_AT_ONCE)
         for _ in range(rounds):
             shuffle(order)
             for name in order:
-                if name == BASE:
-                    found[BASE].append(floor(made, count))
+                if name in FLOORS:
+                    found[name].append(floor(made, count, kept=FLOORS[name]))
                     continue
                 first, again = visit(made, ROWS[name], count)
                 found[name + FROM_EVENT].append(first)
@@ -233,7 +243,7 @@ def column(found: dict[str, list[Cost]], what: str) -> harness.Samples:
 def main() -> None:
     """Measure and print the table."""
     options = harness.parse(__doc__ or "", rounds=3)
-    found = measured(options.rounds, count=2000)
+    found = measured(options.rounds, count=1000)
     body = harness.table(
         column(found, "rate"),
         BASE,

@@ -20,7 +20,7 @@ def receiver() -> Iterator[Loopback]:
 
 def answered(receiver: Loopback, parts: list[bytes], size: int) -> bytes:
     """What comes back, *size* bytes of it, for what is sent in parts."""
-    where = urlsplit(receiver.url)
+    where = urlsplit(receiver.urls[0])
     receiver.forget()
     with socket.create_connection(("127.0.0.1", where.port or 0), 10) as own:
         own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

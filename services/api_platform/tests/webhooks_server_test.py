@@ -6,13 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from services.api_platform.tests.one_database import emptied
 from services.api_platform.tests.webhooks_contract import WebhooksContract
 from shared.testing.databases import postgresql_database
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A database of a server."""
+    with postgresql_database() as url:
+        yield url
+
+
 class TestWebhooksOnPostgresql(WebhooksContract):
     @pytest.fixture
-    def url(self) -> Iterator[str]:
-        """An empty database of a server."""
-        with postgresql_database() as url:
+    def url(self, server: str) -> Iterator[str]:
+        """It is empty."""
+        with emptied(server) as url:
             yield url

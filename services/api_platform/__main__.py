@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from services.api_platform._local import LocalKeysError, with_local_keys
-from services.api_platform._migrate import migrate, revise
+from services.api_platform._migrate import check_migrated, migrate, revise
 from services.api_platform._settings import NAME, Settings
 from services.api_platform._start import gaps, stand_ins, with_gaps
 from services.api_platform.app import bootstrap
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if playing := stand_ins(settings, command=command):
             _log.warning("Stand-ins: %s.", playing)
     try:
-        settings = with_local_keys(settings)
+        if command in ("serve", "worker", "token"):
+            settings = with_local_keys(settings)
     except LocalKeysError as error:
         return _failed(f"{NAME}: {error}")
     if command == "token":
@@ -59,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # its own, since several processes start at once.
         if command == "migrate" or settings.environment == "development":
             migrate(settings.database)
+        else:
+            check_migrated(settings.database)
     except MigrationError as error:
         return _failed(f"{NAME}: {error}")
     except ServiceUnavailableException as error:
@@ -101,22 +104,27 @@ def _revise(message: str) -> int:
 def _place(url: str) -> str:
     """Where a database is: no name, no password."""
     parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or 5432}" if parts.hostname else parts.path
+    if parts.hostname:
+        return f"{parts.hostname}:{parts.port or 5432}"
+    return url.partition(":///")[2].partition("?")[0]
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=NAME, epilog="Settings: see .env.example.")
     parser.set_defaults(command="serve", message="")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")
-    commands.add_parser("serve", help="the default")
-    commands.add_parser(
-        "worker", help="deliver webhooks, and publish what is committed"
-    )
-    commands.add_parser("migrate", help="bring the database up to date")
-    revision = commands.add_parser("revision", help="write a migration to the models")
+
+    def command(name: str, does: str) -> argparse.ArgumentParser:
+        epilog = parser.epilog
+        return commands.add_parser(name, help=does, description=does, epilog=epilog)
+
+    command("serve", "serve the API; the default")
+    command("worker", "deliver webhooks, and publish what is committed")
+    command("migrate", "bring the database up to date")
+    revision = command("revision", "write a migration to the models")
     revision.add_argument("message", help="what it does, in a few words")
-    commands.add_parser("health", help="ask the service that runs here if it lives")
-    token = commands.add_parser("token", help="print a user's token, in development")
+    command("health", "ask the service that runs here if it lives")
+    token = command("token", "print a user's token, in development")
     token.add_argument(
         "--user", type=UUID, default=uuid4(), help="whose; else a new one"
     )

@@ -69,7 +69,12 @@ def _kept(file: Path) -> dict[str, str]:
             _write(file)
         found = json.loads(file.read_text())
         return {name: str(found[name]) for name in _FIELDS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise LocalKeysError(
+            f"{file} can't be read or written ({error.strerror}): start where this "
+            "user may, or set the keys; docs/keys.md says how."
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
         raise LocalKeysError(
             f"{file} can't be used ({type(error).__name__}): delete it together with "
             "the database, or set the keys; docs/keys.md says how."

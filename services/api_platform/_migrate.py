@@ -10,6 +10,7 @@ from shared.config import DatabaseConfig
 from shared.database import Database
 from shared.database.migrations import (
     Finding,
+    check,
     lint,
     new_revision,
     throwaway_database,
@@ -24,6 +25,22 @@ def migrate(config: DatabaseConfig) -> None:
     database = Database(config, service_name=NAME)
     try:
         upgrade(database, MIGRATIONS)
+    finally:
+        database.dispose_sync()
+
+
+def check_migrated(config: DatabaseConfig) -> None:
+    """Find out before the start what each request would find out.
+
+    A database that is ahead is fine: of the next version, which comes after this one.
+
+    Raises:
+        MigrationError: It has not all that the models say.
+        ServiceUnavailableException: It does not answer.
+    """
+    database = Database(config, service_name=NAME)
+    try:
+        check(database, MIGRATIONS, or_newer=True)
     finally:
         database.dispose_sync()
 

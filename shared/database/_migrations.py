@@ -205,19 +205,36 @@ def heads(directory: Path) -> frozenset[str]:
 
 
 def check(
-    database: Database, directory: Path, *, version_table: str = VERSION_TABLE
+    database: Database,
+    directory: Path,
+    *,
+    version_table: str = VERSION_TABLE,
+    or_newer: bool = False,
 ) -> None:
     """Raise unless *database* has the newest revision: for a service as it starts.
+
+    Args:
+        database: The database.
+        directory: With the revisions that this version of the service knows.
+        version_table: Where the database says which one it has.
+        or_newer: Let one be that *directory* does not know, of the next version of the
+            service: while that is rolled out, this one may be started again.
 
     Raises:
         MigrationError: It has another one; it says which.
     """
     has, wanted = current(database, version_table=version_table), heads(directory)
-    if has != wanted:
+    newer = or_newer and bool(has) and not has & _known(directory)
+    if has != wanted and not newer:
         raise MigrationError(
             f"The database is at {_names(has)}, and the service needs "
             f"{_names(wanted)}: run its migrations."
         )
+
+
+def _known(directory: Path) -> frozenset[str]:
+    scripts = ScriptDirectory.from_config(configuration(directory))
+    return frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def configuration(directory: Path, database: Database | None = None) -> Config:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sqlite3
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -21,8 +25,10 @@ from services.api_platform.tests.command import (
     run,
     start,
 )
+from shared.testing.fake_service import FakeReply, FakeService
 
 KEYS = "/api/v1/keys"
+COMMANDS = ["serve", "worker", "migrate", "revision", "health", "token"]
 KEY = b64encode(bytes(range(7, 39))).decode()
 READY = {
     "ENVIRONMENT": "production",
@@ -258,6 +264,97 @@ def test_a_database_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "secret" not in output
 
 
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_database_that_was_not_migrated_stops_the_start(
+    tmp_path: Path, command: str
+) -> None:
+    """Each request would fail; `migrate` is what makes it start."""
+    staging = {**READY, "ENVIRONMENT": "staging", "DATABASE_URL": "sqlite:///./a.db"}
+    code, output = run(tmp_path, command, **staging)
+    migrated, _ = run(tmp_path, "migrate", **staging)
+    with listening(tmp_path, command, **staging) as running:
+        running.wait_for("Application startup complete")
+        running.process.send_signal(signal.SIGTERM)
+        stopped, _ = finish(running.process)
+
+    assert (code, "Traceback" in output) == (1, False)
+    told = output.splitlines()[-1]
+    assert told.startswith("api-platform: The database is at no revision, and the")
+    assert told.endswith(": run its migrations.")
+    assert (migrated, stopped) == (0, 0)
+
+
+def test_a_database_of_the_next_version_is_served(tmp_path: Path) -> None:
+    """That one was rolled out first, and this process is started once more."""
+    staging = {**READY, "ENVIRONMENT": "staging", "DATABASE_URL": "sqlite:///./a.db"}
+    run(tmp_path, "migrate", **staging)
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'of later'")
+        connection.commit()
+
+    with listening(tmp_path, **staging) as running:
+        assert asked(running.port, "GET", "/health/live")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [("sqlite:///./no/such/a.db", "./no/such/a.db"), ("sqlite:////proc/a.db", "/proc")],
+)
+def test_a_file_that_can_not_be_opened_is_named(
+    tmp_path: Path, url: str, place: str
+) -> None:
+    """As it was set; nothing is made elsewhere."""
+    code, output = run(tmp_path, "migrate", DATABASE_URL=url)
+
+    assert (code, "Traceback" in output) == (1, False)
+    assert f"DATABASE_URL says that it is {place}" in output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_can_not_be_written_is_one_line(tmp_path: Path) -> None:
+    """Which file it is about, and what to do."""
+    (tmp_path / "api-platform.keys.json").mkdir()
+
+    code, output = run(tmp_path, SERVER_PORT="0")
+    *_, last = output.splitlines()
+    assert (code, "Traceback" in output) == (1, False)
+    assert "api-platform.keys.json can't be read or written (Is a directory)" in last
+
+
+def test_requests_under_way_are_answered_before_it_stops(tmp_path: Path) -> None:
+    """Under load: who was let in gets an answer, and a job is kept or was refused."""
+    with (
+        FakeService() as behind,
+        listening(tmp_path, AIGEN_ORCH_SERVICE_URL=behind.url) as server,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        route = behind.on("POST", "/api/v1/generations")
+        route.delay(1.0).call(
+            lambda _: FakeReply(
+                status=202, json={"job_id": str(uuid4()), "status": "Pending"}
+            )
+        )
+        token = run(tmp_path, "token")[1].strip()
+        _, key = asked(server.port, "POST", KEYS, token, {"name": "First"})
+        job = {"prompt": "A poster", "format": "instagram-post"}
+        calls = [
+            threads.submit(
+                asked, server.port, "POST", "/api/v1/generations", key["secret"], job
+            )
+            for _ in range(8)
+        ]
+        behind.wait_for_requests(8)
+        server.process.send_signal(signal.SIGTERM)
+        answers = [call.result()[0] for call in calls]
+        code, output = finish(server.process)
+
+    with closing(sqlite3.connect(tmp_path / "api-platform.db")) as connection:
+        states = connection.execute("SELECT state FROM api_usage_log").fetchall()
+    assert (code, "Traceback" in output) == (0, False)
+    assert answers == [202] * 8
+    assert states == [("committed",)] * 8
+
+
 def test_a_revision_is_written_when_the_models_have_changed(tmp_path: Path) -> None:
     """Here they have not; tests/migrations_test.py would say so."""
     shutil.copytree(MIGRATIONS, tmp_path / "migrations")
@@ -290,8 +387,18 @@ def test_help_has_every_command(tmp_path: Path) -> None:
     code, output = run(tmp_path, "--help")
 
     assert code == 0
-    commands = ["serve", "worker", "migrate", "revision", "health", "token"]
-    assert [name for name in commands if f"    {name} " not in output] == []
+    assert [name for name in COMMANDS if f"    {name} " not in output] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_a_command_does(tmp_path: Path, command: str) -> None:
+    """And does nothing."""
+    code, output = run(tmp_path, command, "--help")
+
+    usage, does, *_ = output.split("\n\n")
+    assert (code, usage.split()[:3]) == (0, ["usage:", "api-platform", command])
+    assert " ".join(does.split()) in " ".join(run(tmp_path, "--help")[1].split())
     assert list(tmp_path.iterdir()) == []
 
 

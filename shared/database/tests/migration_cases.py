@@ -222,6 +222,22 @@ class MigrationCases:
         with pytest.raises(MigrationError, match="at one, and the service needs two"):
             check(database, folder)
 
+    def test_a_service_may_let_the_next_one_be_ahead(
+        self, database: Database, folder: Path
+    ) -> None:
+        """It is started again while that one is rolled out; behind is still behind."""
+        revision(folder, "one", "pass", after=None)
+        newer = revision(folder, "two", "pass", after="one")
+        upgrade(database, folder, "one")
+        with pytest.raises(MigrationError, match="at one, and the service needs two"):
+            check(database, folder, or_newer=True)
+        upgrade(database, folder)
+        newer.unlink()
+
+        check(database, folder, or_newer=True)
+        with pytest.raises(MigrationError, match="at two, and the service needs one"):
+            check(database, folder)
+
     def test_changing_a_table_keeps_what_refers_to_it(
         self, database: Database, folder: Path
     ) -> None:

@@ -66,7 +66,10 @@ class QuotaContract:
     def test_a_refusal_names_the_policy(
         self, url: str, variables: dict[str, str]
     ) -> None:
-        """429 with the time to wait, in the problem and in the fields."""
+        """429 with the time to wait, in the problem and in the fields.
+
+        A minute that is full is told to whoever calls, and by no event.
+        """
         limits = {"QUOTA_KEY_PER_MINUTE": f"{COST}"}
         with behind(url, variables, limits) as between:
             key = between.key()
@@ -80,6 +83,9 @@ class QuotaContract:
             assert '"key-minute";r=0;t=' in reply.headers["RateLimit"]
             assert '"key-minute";q=20;w=60' in reply.headers["RateLimit-Policy"]
             assert between.usage(key) == [("committed", COST)]
+            between.scene.settle()
+            assert_nothing_published(between.scene.bus, QuotaExceededEvent)
+            assert_nothing_published(between.scene.bus, QuotaThresholdReachedEvent)
 
     def test_a_cost_that_never_fits_is_refused_for_good(
         self, url: str, variables: dict[str, str]

@@ -23,6 +23,7 @@ from shared.events import PLATFORM_EVENTS, BaseEvent
 VECTORS = Path("contracts/current/vectors/events")
 OWNER = UUID("5f0c6a5e-6d0b-4c55-9d0e-0f6f3f1f7c11")
 """Whose the things in the vectors are."""
+SOMEBODY = UUID("9b2f6c1e-4d7a-4b0e-8a35-2f1c0d9e8b7a")
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,83 @@ def test_links_lead_to_parameters_that_there_are(scene: Scene) -> None:
     assert wrong == []
 
 
+def value_of(expression: str, reply: Response) -> str:
+    """What a runtime expression of a link finds in a reply."""
+    _, source, name = expression.replace("#/", ".").split(".", 2)
+    found = {"body": reply.json(), "header": reply.headers}[source]
+    return str(found[name.lstrip(".")])
+
+
+def follow(
+    scene: Scene, name: str, reply: Response, link: str, body: object
+) -> Response:
+    """Call the operation that a link of an operation's reply leads to."""
+    document = document_of(scene)
+    response = operations_of(document)[name]["responses"][str(reply.status_code)]
+    target = response["links"][link]
+    given = {
+        parameter: value_of(expression, reply)
+        for parameter, expression in target["parameters"].items()
+    }
+    headers = {k.removeprefix("header."): v for k, v in given.items() if "." in k}
+    ((method, path),) = [
+        (method, path)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if operation["operationId"] == target["operationId"]
+    ]
+    return scene.client.request(
+        method,
+        path.format_map(given),
+        json=body,
+        headers={**scene.as_user(SOMEBODY), **headers},
+    )
+
+
+MADE = {"target_url": TARGET, "event_types": ["generation.completed"]}
+KEY = ("keys_create_api_key", "/api/v1/keys", {"name": "Shop"})
+WEBHOOK = ("webhooks_register_webhook", "/api/v1/webhooks", MADE)
+
+
+@pytest.mark.parametrize(
+    ("start", "link", "body", "status"),
+    [
+        (KEY, "key", None, 200),
+        (KEY, "rotate", {}, 200),
+        (KEY, "revoke", None, 200),
+        (WEBHOOK, "webhook", None, 200),
+        (WEBHOOK, "update", {"ordered": True}, 200),
+        (WEBHOOK, "delete", None, 204),
+        (WEBHOOK, "rotate", {}, 200),
+        (WEBHOOK, "disable", None, 200),
+        (WEBHOOK, "ping", None, 202),
+        (WEBHOOK, "deliveries", None, 200),
+        (WEBHOOK, "replay", {"since": "2026-01-31T12:00:00Z"}, 202),
+    ],
+)
+def test_a_link_leads_to_what_was_made(
+    scene: Scene, start: tuple[str, str, object], link: str, body: object, status: int
+) -> None:
+    """With nothing but what the document says, and the ETag where one is needed."""
+    name, path, sent = start
+    made = scene.client.post(path, json=sent, headers=scene.as_user(SOMEBODY))
+    reply = follow(scene, name, made, link, body)
+
+    assert (made.status_code, reply.status_code) == (201, status), reply.text
+
+
+@pytest.mark.parametrize(("link", "status"), [("delivery", 200), ("replay", 202)])
+def test_a_ping_leads_to_its_delivery(scene: Scene, link: str, status: int) -> None:
+    """Which is on its way, or made again."""
+    name, path, sent = WEBHOOK
+    made = scene.client.post(path, json=sent, headers=scene.as_user(SOMEBODY))
+    ping = follow(scene, name, made, "ping", None)
+    reply = follow(scene, "webhooks_ping_webhook", ping, link, None)
+
+    assert reply.status_code == status, reply.text
+    assert reply.json()["id"] == ping.json()["id"]
+
+
 def fields_missing(operation: dict[str, Any], reply: Response) -> set[str]:
     """What the document says that a reply has, and it has not."""
     documented = operation["responses"][str(reply.status_code)]["headers"]
@@ -187,6 +265,7 @@ def test_what_webhooks_get_is_what_the_document_says(
         for event in scene.webhooks_bus.published
         if isinstance(event, WebhookRequestedEvent)
         and event.payload.delivered_event_type == event_type
+        and event.payload.user_id == OWNER
     ]
     validator = Draft202012Validator(
         {**document, "$ref": "#/components/schemas/WebhookDelivery"}

@@ -141,6 +141,10 @@ def glue(repository: Repository) -> Iterator[Finding]:
                 )
 
 
+_START_SERVICES = ("benchmarks", "contracts", "tests")
+"""They run a service as its users do, and import nothing of it."""
+
+
 def services_stand_apart(repository: Repository) -> Iterator[Finding]:
     """A service depends on the kernel and itself, and nothing depends on it."""
     for target in repository.targets.values():
@@ -151,7 +155,7 @@ def services_stand_apart(repository: Repository) -> Iterator[Finding]:
                 continue
             if here[0] == "services" and there[0] in ("shared", THIRD_PARTY):
                 continue
-            if here[0] == "tests":
+            if here[0] in _START_SERVICES:
                 continue
             yield Finding(
                 *repository.place(target.label, dep),

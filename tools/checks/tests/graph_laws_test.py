@@ -297,11 +297,13 @@ def test_a_service_is_never_a_dependency(label: str, dep: str) -> None:
         ("//services/a:a", "//services/a/domain:x"),
         ("//services/a:a", "//third_party:fastapi"),
         ("//tests/e2e:a_test", "//services/a:a"),
+        ("//benchmarks:run", "//services/a:a"),
+        ("//contracts/typescript:a_test", "//services/a:a"),
         ("//examples/accounts:accounts", "//shared/app:app"),
     ],
 )
 def test_a_service_stands_on_the_kernel(label: str, dep: str) -> None:
-    """Its own packages, the kernel, third party; and tests may start it."""
+    """Its own packages, the kernel, third party; tests and benchmarks may start it."""
     repository = made_up({label: [dep]})
 
     assert broken(graph_laws.services_stand_apart, repository) == []

@@ -1,6 +1,9 @@
 """The generation API: jobs of the generation service, within the quotas."""
 
-from services.api_platform.generations._add import add_generations
+from services.api_platform.generations._add import (
+    add_generations,
+    clean_idempotency_keys,
+)
 from services.api_platform.generations._client import (
     AIGenOrchestrationClient,
     UserContext,
@@ -14,4 +17,5 @@ __all__ = [
     "GenerationService",
     "UserContext",
     "add_generations",
+    "clean_idempotency_keys",
 ]

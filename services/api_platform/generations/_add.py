@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from services.api_platform.generations._client import AIGenOrchestrationClient
@@ -63,20 +64,31 @@ def add_generations(
         build_router(parts.database, access, generations, store, reads)
     )
 
-    @asynccontextmanager
-    async def cleaning() -> AsyncIterator[None]:
-        task = asyncio.create_task(_clean(store, parts.database))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
-
-    parts.service.add_resource("idempotency keys", cleaning)
+    parts.service.add_resource(
+        "idempotency keys", partial(clean_idempotency_keys, store, parts.database)
+    )
 
 
-async def _clean(store: IdempotencyStore, database: Database) -> None:
-    """Forget, from time to time, the replies that nobody may ask for any more."""
+@asynccontextmanager
+async def clean_idempotency_keys(
+    store: IdempotencyStore, database: Database, *, every: float = _CLEANED_EVERY
+) -> AsyncIterator[None]:
+    """Forget, from time to time, the replies that nobody may ask for any more.
+
+    Args:
+        store: Has them.
+        database: Where it has them.
+        every: Seconds between two rounds.
+    """
+    task = asyncio.create_task(_clean(store, database, every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def _clean(store: IdempotencyStore, database: Database, every: float) -> None:
     while True:
         try:
             deleted = _BATCH
@@ -84,5 +96,7 @@ async def _clean(store: IdempotencyStore, database: Database) -> None:
                 async with database.session() as session:
                     deleted = await store.delete_expired(session, limit=_BATCH)
         except BaseAPIException as error:
-            _log.warning("Old idempotency keys stay for now: %s", error)
-        await asyncio.sleep(_CLEANED_EVERY)
+            _log.warning("Old idempotency keys stay until the next round: %s", error)
+        except Exception:  # which must not end it
+            _log.exception("Old idempotency keys stay until the next round.")
+        await asyncio.sleep(every)

@@ -50,8 +50,14 @@ class LastUsed:
         try:
             async with self._database.session() as session:
                 await APIClientRepository(session).mark_used(moments)
-        except BaseAPIException as error:
-            _log.warning("last_used_at of %d keys waits: %s", len(moments), error)
+        except Exception as error:  # whatever it is, the next round is as usual
+            known = isinstance(error, BaseAPIException)
+            _log.warning(
+                "last_used_at of %d keys waits: %s",
+                len(moments),
+                error,
+                exc_info=None if known else error,
+            )
             if len(moments) < _MOST:  # else it is given up, so that memory is bounded
                 self._moments = moments | self._moments
 

@@ -33,6 +33,7 @@ class UsageSweep:
         now: The clock.
         patience: How old a reservation has to be; more than any call may take.
         batch: How many rows one transaction has.
+        every: Seconds between two sweeps.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class UsageSweep:
         *,
         patience: timedelta,
         batch: int = _BATCH,
+        every: float = _EVERY,
     ) -> None:
         self._database = database
         self._now = now
         self._patience = patience
         self._batch = batch
+        self._every = every
 
     async def sweep(self) -> int:
         """Refund all of them, batch by batch; how many there were."""
@@ -77,4 +80,6 @@ class UsageSweep:
                     _log.warning("%d calls were broken off, and cost nothing.", swept)
             except BaseAPIException as error:
                 _log.warning("Usage that was broken off waits: %s", error)
-            await asyncio.sleep(_EVERY)
+            except Exception:  # which must not end it
+                _log.exception("Usage that was broken off waits.")
+            await asyncio.sleep(self._every)

@@ -65,6 +65,10 @@ class Action:
     without_billing: OnFailure = "closed"
 
 
+ANY_CALL: Final = Action("api.call")
+"""Of no name of its own; refused while nobody can say whether it may be made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counters:
     """Where decisions are counted: by the policy's name, and of the billing status."""
@@ -103,7 +107,7 @@ class QuotaService:
         api_client: APIClient,
         action_cost: int,
         *,
-        action: Action,
+        action: Action = ANY_CALL,
     ) -> Usage:
         """Reserve *action_cost* units, or refuse.
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api_platform.models import APIClient
-from services.api_platform.quota import Action, QuotaService, Usage, discounted
+from services.api_platform.quota import QuotaService, Usage, discounted
 from services.api_platform.tests.behind import Behind, behind
 from services.api_platform.tests.quota_contract import QuotaContract
 from services.api_platform.toggles import Discount, DiscountSettings
@@ -65,9 +65,7 @@ def test_what_is_taken_is_what_the_log_says(
             client = await db.get_one(APIClient, key.id)
             await db.commit()
             try:
-                usage = await quota.check_and_log_usage(
-                    db, client, cost, action=Action("test")
-                )
+                usage = await quota.check_and_log_usage(db, client, cost)
             except RateLimitExceededException:
                 return
             await settle(usage, outcome, db)

@@ -70,6 +70,11 @@ SECTIONS = (
         ("shared/*/README.md",),
     ),
     Section(
+        "Services",
+        "What lives on the kernel, and how it is run.",
+        ("services/**/*.md",),
+    ),
+    Section(
         "Contracts",
         "What other languages and other versions may rely on.",
         ("contracts/README.md", "docs/catalogue/README.md", "contracts/**/*.md"),

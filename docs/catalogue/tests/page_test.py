@@ -18,6 +18,7 @@ import pytest
 
 from docs.catalogue.contents import contents_of
 from docs.catalogue.page import render
+from docs.catalogue.parts import anchor
 from docs.catalogue.schemas import PATTERNS
 from docs.catalogue.tests import sample
 from docs.catalogue.tests.markup import Page
@@ -52,7 +53,7 @@ def test_everything_in_the_manifest_is_in_the_page(bundle: Bundle, page: Page) -
     manifest = bundle.manifest
     wanted = {f"event-{name}" for name in manifest["events"]}
     wanted |= {f"dto-{name}" for name in manifest["dtos"]}
-    wanted |= {f"service-{name}" for name in manifest["services"]}
+    wanted |= {anchor("service", name) for name in manifest["services"]}
     targets = {entry["target"] for entry in manifest["dtos"].values()}
     targets |= {entry["target"] for entry in manifest["events"].values()}
 

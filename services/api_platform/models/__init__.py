@@ -7,6 +7,7 @@ from services.api_platform.models._events import (
     webhook_outbox_events,
 )
 from services.api_platform.models._feature_toggle import FeatureToggle
+from services.api_platform.models._former_user import FormerUser
 from services.api_platform.models._generation_job import GenerationJob
 from services.api_platform.models._idempotency import idempotency_keys
 from services.api_platform.models._usage import APIUsageLog, UsageState
@@ -27,6 +28,7 @@ __all__ = [
     "APIUsageLog",
     "DeliveryState",
     "FeatureToggle",
+    "FormerUser",
     "GenerationJob",
     "Signing",
     "UsageState",

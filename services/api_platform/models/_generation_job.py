@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Uuid
+from sqlalchemy import ForeignKey, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import Base, TimestampMixin
@@ -14,7 +14,6 @@ class GenerationJob(TimestampMixin, Base):
     """A job, by the id that the generation service gave it, which knows the rest."""
 
     __tablename__ = "generation_jobs"
-    __table_args__ = (Index(None, "api_client_id", "created_at"),)
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     user_id: Mapped[UUID]

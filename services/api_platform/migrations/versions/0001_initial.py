@@ -173,6 +173,12 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "former_users",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_former_users")),
+    )
+    op.create_table(
         "api_usage_log",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("api_client_id", sa.Uuid(), nullable=False),
@@ -222,13 +228,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_generation_jobs")),
     )
-    with op.batch_alter_table("generation_jobs", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_generation_jobs_api_client_id_created_at"),
-            ["api_client_id", "created_at"],
-            unique=False,
-        )
-
     op.create_table(
         "webhooks",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -249,6 +248,7 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("disabled_reason", sa.String(length=30), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_failed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("consecutive_failures", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -379,9 +379,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_webhooks_user_id_created_at"))
 
     op.drop_table("webhooks")
-    with op.batch_alter_table("generation_jobs", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_generation_jobs_api_client_id_created_at"))
-
     op.drop_table("generation_jobs")
     with op.batch_alter_table("api_usage_log", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_api_usage_log_user_id_created_at"))
@@ -405,6 +402,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_idempotency_keys_expires_at"))
 
     op.drop_table("idempotency_keys")
+    op.drop_table("former_users")
     op.drop_table("feature_toggles")
     with op.batch_alter_table("api_clients", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_api_clients_user_id_created_at"))

@@ -45,6 +45,7 @@ from shared.database.encryption import use_encryption_keys
 from shared.http_client import PublicTransport
 from shared.messaging import EventBus
 from shared.messaging.outbox import Outbox
+from shared.rate_limit import RateLimitPolicy
 
 
 class MissingKeysError(ValueError):
@@ -161,7 +162,8 @@ def bootstrap(
     last_used = LastUsed(database)
     service.add_resource("last use of keys", last_used.running)
     access = Access(keys, database, last_used, now)
-    service.app.include_router(build_keys_router(database, keys))
+    making = RateLimitPolicy("keys-hour", settings.quota.keys_per_hour, 3600)
+    service.app.include_router(build_keys_router(database, keys, making))
     service.app.include_router(
         build_leaks_router(database, keys, ReportersKeys(settings.leak_reporters))
     )

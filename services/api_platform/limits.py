@@ -31,6 +31,9 @@ class Limits(ConfigSection):
     reads_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         600, description="Requests in a minute that only read and cost no units."
     )
+    keys_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        200, description="API keys and new secrets that a user may make in an hour."
+    )
     threshold_percent: Annotated[int, Field(ge=1, le=99)] = Field(
         80, description="From how much of a quota on its owner is told."
     )

@@ -1,6 +1,7 @@
 """Who calls: an API key, or a user of the portal. FastAPI reads the annotations."""
 
 import ipaddress
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from shared.auth.dependencies import get_current_user, oauth2_scheme
 from shared.database import Database
 from shared.errors import AuthenticationException, PermissionDeniedException
 from shared.logging import SecurityEvent, log_security_event
+
+_log = logging.getLogger("api_platform.keys")
 
 _PREFIX: Final = "cfk_"
 _key_scheme = HTTPBearer(
@@ -91,11 +94,22 @@ class Access:
         if not _allowed_from(connection, client.allowed_ip_ranges):
             _refused(connection, "address", client.api_key)
             raise AddressNotAllowedException
-        if self.keys.needs_rehash(client):
-            async with self.database.session() as session:
-                await self.keys.rehash(session, client.id, secret)
+        if self.keys.needs_rehash(client, secret):
+            await self._rehash(client, secret)
         self.last_used.saw(client.id, self.now())
         return client
+
+    async def _rehash(self, client: APIClient, secret: str) -> None:
+        """Hash the secret with the newest pepper, if the database takes it now."""
+        try:
+            async with self.database.session() as session:
+                await self.keys.rehash(session, client.id, secret)
+        except Exception as error:  # the caller has shown a good key
+            _log.warning(
+                "The secret of %s keeps its old pepper until its next use: %s",
+                client.api_key,
+                type(error).__name__,
+            )
 
     def require(self, *scopes: Scope) -> Callable[..., Coroutine[Any, Any, APIClient]]:
         """A dependency: an API key with all of *scopes*."""

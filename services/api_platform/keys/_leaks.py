@@ -29,6 +29,7 @@ from shared.errors import (
     ValidationException,
     responses_for,
 )
+from shared.events import ApiKeyLeakedPayload
 from shared.logging import SecurityEvent, log_security_event
 
 PATH: Final = "/api/v1/leaked-keys"
@@ -107,6 +108,9 @@ def _public_key(key_id: str, pem: str) -> ec.EllipticCurvePublicKey:
     return key
 
 
+_PLACE: Final[TypeAdapter[str | None]] = TypeAdapter(
+    ApiKeyLeakedPayload.__annotations__["found_url"]
+)
 _REPORTS: Final = TypeAdapter(
     Annotated[list[LeakReportDTO], Field(min_length=1, max_length=_MOST)]
 )
@@ -181,6 +185,8 @@ def build_leaks_router(
 
 def _web(report: LeakReportDTO) -> str | None:
     """The place, if it has the form that events have."""
-    url = report.url or ""
-    plain = url.isprintable() and " " not in url
-    return url if plain and url.startswith(("https://", "http://")) else None
+    try:
+        url = _PLACE.validate_python(report.url)
+    except ValidationError:
+        return None
+    return url if url and url.isprintable() else None

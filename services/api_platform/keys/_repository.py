@@ -32,13 +32,18 @@ class APIClientRepository(BaseRepository[APIClient]):
         return await self.add(client)
 
     async def revoke_api_client(self, client: APIClient, *, now: datetime) -> APIClient:
-        """Switch a key off, with every secret that it has."""
+        """Switch a key off, with every secret that it has.
+
+        The hash of one in its grace stays, so that a second report of it is known.
+        """
+        until = client.previous_valid_until
+        good = until is not None and now < until
         return await self.update(
             client,
             {
                 "is_active": False,
                 "revoked_at": now,
-                "previous_secret_hash": None,
+                "previous_secret_hash": client.previous_secret_hash if good else None,
                 "previous_valid_until": None,
                 "updated_at": now,
             },
@@ -56,6 +61,13 @@ class APIClientRepository(BaseRepository[APIClient]):
         if client is None or client.user_id != user_id:
             raise NotFoundError("API key", key_id)
         return await self.get_for_update(key_id) if for_update else client
+
+    async def count_good(self, user_id: UUID, *, now: datetime) -> int:
+        """How many keys of a user are neither revoked nor expired."""
+        return await self.count(
+            or_(APIClient.expires_at.is_(None), APIClient.expires_at > now),
+            filters={"user_id": user_id, "is_active": True},
+        )
 
     async def page_of_user(
         self, user_id: UUID, *, limit: int, cursor: str | None

@@ -15,7 +15,11 @@ from services.api_platform.keys._schemas import (
     APIKeyResponseDTO,
     APIKeyRotateDTO,
 )
-from services.api_platform.keys._service import APIKeyService, KeyRevokedException
+from services.api_platform.keys._service import (
+    APIKeyService,
+    KeyLimitException,
+    KeyRevokedException,
+)
 from services.api_platform.models import APIClient
 from shared.database import Database, get_db_dependency
 from shared.dtos.common import Page, PageQuery
@@ -23,18 +27,36 @@ from shared.errors import (
     AuthenticationException,
     BadRequestException,
     NotFoundError,
+    RateLimitExceededException,
     ValidationException,
     responses_for,
 )
+from shared.rate_limit import RateLimitPolicy
+from shared.rate_limit.dependencies import rate_limit
 
 PATH = "/api/v1/keys"
 
 UserId = Annotated[UUID, Depends(current_user_id)]
 _NOT_FOUND = NotFoundError("API key", "0190f3c4-7a1e-7c3a-9f5e-0c1f2e3d4a5b")
+_TOO_MANY = RateLimitExceededException(
+    "The limit of policy 'keys-hour' is used up.", retry_after=60, policy="keys-hour"
+)
 
 
-def build_router(database: Database, keys: APIKeyService) -> APIRouter:
-    """The endpoints of a user's own keys, for the user's token."""
+async def _making(user_id: UserId) -> str:
+    return f"keys:{user_id}"
+
+
+def build_router(
+    database: Database, keys: APIKeyService, making: RateLimitPolicy
+) -> APIRouter:
+    """The endpoints of a user's own keys, for the user's token.
+
+    Args:
+        database: Where they are.
+        keys: Does it.
+        making: How many keys and secrets a user may make.
+    """
     router = APIRouter(
         prefix=PATH,
         tags=["keys"],
@@ -44,8 +66,15 @@ def build_router(database: Database, keys: APIKeyService) -> APIRouter:
     )
     # Named here: FastAPI evaluates the annotations of the functions below.
     db_session = Depends(get_db_dependency(database))
+    # Open: what is rotated may have leaked, and that can't wait for a store.
+    limited = Depends(rate_limit(making, key=_making, on_failure="open"))
 
-    @router.post("", status_code=status.HTTP_201_CREATED)
+    @router.post(
+        "",
+        status_code=status.HTTP_201_CREATED,
+        dependencies=[limited],
+        responses=responses_for(KeyLimitException, _TOO_MANY),
+    )
     async def create_api_key(
         key_in: APIKeyCreateDTO,
         user_id: UserId,
@@ -78,7 +107,8 @@ def build_router(database: Database, keys: APIKeyService) -> APIRouter:
 
     @router.post(
         "/{key_id}/rotate",
-        responses=responses_for(_NOT_FOUND, KeyRevokedException),
+        dependencies=[limited],
+        responses=responses_for(_NOT_FOUND, KeyRevokedException, _TOO_MANY),
     )
     async def rotate_api_key(
         key_id: UUID,

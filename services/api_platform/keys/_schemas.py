@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from services.api_platform.keys._scopes import Scope
-from shared.dtos.base import BaseDTO, BaseResponseDTO, with_examples
+from services.api_platform.requests import RequestDTO
+from shared.dtos.base import BaseResponseDTO, with_examples
 from shared.validation import BoundedText, Rule, UtcDateTime, require
 
 _ID = "0190f3c4-7a1e-7c3a-9f5e-0c1f2e3d4a5b"
@@ -76,7 +77,7 @@ IpRange = Annotated[
 ]
 
 
-class APIKeyCreateDTO(BaseDTO):
+class APIKeyCreateDTO(RequestDTO):
     """A new key."""
 
     model_config = with_examples(
@@ -96,7 +97,7 @@ class APIKeyCreateDTO(BaseDTO):
     )
 
 
-class APIKeyRotateDTO(BaseDTO):
+class APIKeyRotateDTO(RequestDTO):
     """A new secret for a key."""
 
     model_config = with_examples({"grace_seconds": 86_400})

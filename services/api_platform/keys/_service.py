@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.api_platform.audit import log_when_committed
 from services.api_platform.keys._repository import APIClientRepository
+from services.api_platform.keys._revocation import revoke
 from services.api_platform.keys._schemas import APIKeyCreateDTO
 from services.api_platform.models import APIClient
+from services.api_platform.users import lock_user
 from shared.crypto import (
     API_KEY_FORMAT,
     InvalidApiKeyError,
@@ -28,15 +31,14 @@ from shared.events import (
     ApiKeyCreatedPayload,
     ApiKeyLeakedEvent,
     ApiKeyLeakedPayload,
-    ApiKeyRevokedEvent,
-    ApiKeyRevokedPayload,
     ApiKeyRotatedEvent,
     ApiKeyRotatedPayload,
 )
-from shared.logging import SecurityEvent, log_security_event
+from shared.logging import SecurityEvent
 from shared.messaging.outbox import Outbox
 
-Revoker = Literal["user", "admin", "system"]
+MOST_KEYS: Final = 100
+"""Of a user, that are good: each has quotas of its own."""
 
 
 class KeyRevokedException(ConflictException):
@@ -44,6 +46,13 @@ class KeyRevokedException(ConflictException):
 
     code = "api_key_revoked"
     detail = "This API key is revoked."
+
+
+class KeyLimitException(ConflictException):
+    """The user has as many keys as there may be: revoke one first."""
+
+    code = "api_key_limit"
+    detail = f"There may be {MOST_KEYS} API keys that are neither revoked nor expired."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,8 @@ class APIKeyService:
 
         Raises:
             ValidationException: It would have expired already.
+            AuthenticationException: The user was deleted.
+            KeyLimitException: The user has too many.
         """
         now = self.now()
         if key.expires_at is not None and key.expires_at <= now:
@@ -79,6 +90,10 @@ class APIKeyService:
                     }
                 ]
             )
+        keys = APIClientRepository(db)
+        await lock_user(db, user_id)
+        if await keys.count_good(user_id, now=now) >= MOST_KEYS:
+            raise KeyLimitException
         made = generate_api_key_and_secret(key.environment)
         client = APIClient(
             user_id=user_id,
@@ -92,7 +107,7 @@ class APIKeyService:
             created_at=now,
             updated_at=now,
         )
-        await APIClientRepository(db).create_api_client(client)
+        await keys.create_api_client(client)
         payload = ApiKeyCreatedPayload(
             api_key_id=client.id,
             user_id=user_id,
@@ -102,7 +117,7 @@ class APIKeyService:
             expires_at=client.expires_at,
         )
         self.outbox.add(db, ApiKeyCreatedEvent(payload=payload))
-        _log(SecurityEvent.KEY_CREATED, client, actor=user_id)
+        _log(db, SecurityEvent.KEY_CREATED, client)
         return client, made.secret
 
     async def rotate_api_key(
@@ -141,7 +156,7 @@ class APIKeyService:
             previous_valid_until=until,
         )
         self.outbox.add(db, ApiKeyRotatedEvent(payload=payload))
-        _log(SecurityEvent.KEY_ROTATED, client, actor=user_id)
+        _log(db, SecurityEvent.KEY_ROTATED, client)
         return client, made.secret
 
     async def revoke_api_key(
@@ -155,7 +170,7 @@ class APIKeyService:
         keys = APIClientRepository(db)
         client = await keys.of_user(user_id, api_key_id, for_update=True)
         if client.is_active:
-            await self._revoke(db, client, by="user", reason=None)
+            await revoke(db, client, by="user", outbox=self.outbox, now=self.now())
         return client
 
     async def report_leak(
@@ -163,12 +178,14 @@ class APIKeyService:
     ) -> APIClient | None:
         """Revoke the key that *secret* opens, and tell its owner by an event.
 
+        A report that comes again finds it revoked, and changes nothing.
+
         Returns:
             The key; None if the secret opens none, so that nothing leaked.
         """
         client = await self._find(db, secret, for_update=True)
         if client is None or not client.is_active:
-            return None
+            return client
         payload = ApiKeyLeakedPayload(
             api_key_id=client.id,
             user_id=client.user_id,
@@ -178,7 +195,14 @@ class APIKeyService:
             revoked=True,
         )
         self.outbox.add(db, ApiKeyLeakedEvent(payload=payload))
-        await self._revoke(db, client, by="system", reason="The secret was found.")
+        await revoke(
+            db,
+            client,
+            by="system",
+            reason="The secret was found.",
+            outbox=self.outbox,
+            now=self.now(),
+        )
         return client
 
     async def authenticate_api_key(
@@ -192,16 +216,20 @@ class APIKeyService:
         client = await self._find(db, api_key)
         return client if client is not None and client.is_good(self.now()) else None
 
-    def needs_rehash(self, client: APIClient) -> bool:
-        """Whether the secret was hashed with an old pepper."""
-        return api_secret_needs_rehash(client.secret_hash, peppers=self.peppers)
+    def needs_rehash(self, client: APIClient, secret: str) -> bool:
+        """Whether *secret* is the key's latest, and hashed with an old pepper.
+
+        The one before it is not hashed anew: it ends with its grace.
+        """
+        old = api_secret_needs_rehash(client.secret_hash, peppers=self.peppers)
+        return old and self._opens(client.secret_hash, secret)
 
     async def rehash(self, db: AsyncSession, key_id: UUID, secret: str) -> None:
         """Hash the secret that was just used with the newest pepper."""
         keys = APIClientRepository(db)
         client = await keys.get_for_update(key_id)
-        # Between the check and now it may have been rotated.
-        if self._opens(client.secret_hash, secret):
+        # Between the check and now it may have been rotated, or hashed by another.
+        if self.needs_rehash(client, secret):
             fresh = hash_api_secret(secret, peppers=self.peppers)
             await keys.update(client, {"secret_hash": fresh})
 
@@ -214,34 +242,20 @@ class APIKeyService:
             return None
         keys = APIClientRepository(db)
         client = await keys.get_by_api_key(said.key_id)
-        if client is not None and for_update:
-            client = await keys.get_for_update(client.id)
         if client is None or said.environment != client.environment:
             return None
+        if for_update:
+            client = await keys.get_for_update(client.id)
         if self._opens(client.secret_hash, secret):
             return client
-        until = client.previous_valid_until
         old = client.previous_secret_hash
-        fresh = until is not None and self.now() < until
-        return client if fresh and old and self._opens(old, secret) else None
+        until = client.previous_valid_until
+        # A revoked key has the one that was good when it was revoked.
+        known = not client.is_active or (until is not None and self.now() < until)
+        return client if known and old and self._opens(old, secret) else None
 
     def _opens(self, stored: str, secret: str) -> bool:
         return verify_api_secret(secret, stored, peppers=self.peppers)
-
-    async def _revoke(
-        self, db: AsyncSession, client: APIClient, *, by: Revoker, reason: str | None
-    ) -> None:
-        await APIClientRepository(db).revoke_api_client(client, now=self.now())
-        payload = ApiKeyRevokedPayload(
-            api_key_id=client.id,
-            user_id=client.user_id,
-            name=client.name,
-            revoked_by=by,
-            reason=reason,
-        )
-        self.outbox.add(db, ApiKeyRevokedEvent(payload=payload))
-        actor = client.user_id if by == "user" else None
-        _log(SecurityEvent.KEY_REVOKED, client, actor=actor, reason=reason)
 
 
 def prefix_of(client: APIClient) -> str:
@@ -249,17 +263,5 @@ def prefix_of(client: APIClient) -> str:
     return f"cfk_{client.environment}_{client.api_key[:4]}"
 
 
-def _log(
-    event: SecurityEvent,
-    client: APIClient,
-    *,
-    actor: UUID | None,
-    reason: str | None = None,
-) -> None:
-    log_security_event(
-        event,
-        outcome="success",
-        actor=str(actor) if actor else None,
-        target=client.api_key,
-        reason=reason,
-    )
+def _log(db: AsyncSession, event: SecurityEvent, client: APIClient) -> None:
+    log_when_committed(db, event, actor=str(client.user_id), target=client.api_key)

@@ -30,7 +30,8 @@ class APIClient(UUIDKeyMixin, TimestampMixin, VersionMixin, Base):
     environment: Mapped[str] = mapped_column(String(4))
     secret_hash: Mapped[str] = mapped_column(String(120))
     previous_secret_hash: Mapped[str | None] = mapped_column(String(120))
-    """The one before the last rotation, good until `previous_valid_until`."""
+    """The one before the last rotation, good until `previous_valid_until`; of a revoked
+    key one that was good then, by which a report that it leaked is recognised."""
     previous_valid_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     permissions: Mapped[list[str]] = mapped_column(default=list)
     """Scopes: what the key may do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,16 +11,20 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.api_platform.keys import MOST_KEYS
 from services.api_platform.tests.scene import ADDRESS, Scene, running
 from shared.events import (
     ApiKeyCreatedEvent,
     ApiKeyRevokedEvent,
     ApiKeyRotatedEvent,
+    UserDeletedEvent,
+    UserDeletedPayload,
 )
-from shared.testing import is_problem
+from shared.testing import captured_logs, is_problem
 from shared.testing.messaging import assert_nothing_published, assert_published
 
 PATH = "/api/v1/keys"
+KEY, OTHER_KEY = (b64encode(bytes(range(n, n + 32))).decode() for n in (0, 32))
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -295,6 +300,8 @@ class KeysContract:
                 "/allowed_ip_ranges/0",
             ),
             ({"name": "x", "expires_at": "tomorrow"}, "/expires_at"),
+            ({"name": "x", "scopes": ["usage:read"]}, "/scopes"),
+            ({"name": "x", "allowed_ips": ["10.0.0.0/8"]}, "/allowed_ips"),
         ],
     )
     def test_bad_input_is_pointed_at(
@@ -305,6 +312,142 @@ class KeysContract:
 
         assert reply == is_problem(status=422)
         assert [error["pointer"] for error in reply.json()["errors"]] == [pointer]
+
+    def test_a_misspelt_grace_is_no_day_of_grace(
+        self, scene: Scene, user: UUID
+    ) -> None:
+        """Whoever wanted the secret to end now would not notice."""
+        path = f"{PATH}/{self.make(scene, user)['id']}/rotate"
+        reply = scene.client.post(path, json={"grace": 0}, headers=scene.as_user(user))
+
+        assert reply == is_problem(status=422)
+        assert [error["pointer"] for error in reply.json()["errors"]] == ["/grace"]
+
+    def test_a_deleted_user_makes_no_webhook(self, scene: Scene, user: UUID) -> None:
+        """With a token that is still good."""
+        self.delete_user(scene, user)
+        webhook = {
+            "target_url": "https://93.184.216.34/",
+            "event_types": ["generation.completed"],
+        }
+        replies = [
+            scene.client.post(
+                "/api/v1/webhooks", json=webhook, headers=scene.as_user(each)
+            )
+            for each in (user, uuid4())
+        ]
+
+        assert [reply.status_code for reply in replies] == [401, 201]
+
+    def test_a_deleted_user_makes_no_key(self, scene: Scene, user: UUID) -> None:
+        """With a token that is still good: 401, and 401 again when told twice."""
+        headers = scene.as_user(user)
+        for _ in range(2):
+            self.delete_user(scene, user)
+
+        reply = scene.client.post(PATH, json={"name": "x"}, headers=headers)
+        assert reply == is_problem(status=401)
+        assert "invalid_token" in reply.headers["WWW-Authenticate"]
+        assert scene.client.get(PATH, headers=headers).json()["items"] == []
+        assert self.make(scene, uuid4())["name"] == "Shop"
+
+    def test_a_user_has_so_many_keys_and_no_more(
+        self, scene: Scene, user: UUID, clock: Clock
+    ) -> None:
+        """However many are made at once; one that is revoked or expired is none."""
+        soon = (START + timedelta(hours=1)).isoformat()
+        made = [self.make(scene, user) for _ in range(MOST_KEYS - 3)]
+        self.make(scene, user, expires_at=soon)
+        headers = scene.as_user(user)
+
+        def post(_: int) -> int:
+            reply = scene.client.post(PATH, json={"name": "x"}, headers=headers)
+            return reply.status_code
+
+        with ThreadPoolExecutor(6) as threads:
+            statuses = sorted(threads.map(post, range(6)))
+        assert statuses == [201, 201, 409, 409, 409, 409]
+        refused = scene.client.post(PATH, json={"name": "x"}, headers=headers)
+        assert refused == is_problem(status=409, code="api_key_limit")
+        scene.client.delete(f"{PATH}/{made[0]['id']}", headers=headers)
+        clock.pass_time(hours=1)
+        assert [post(0), post(0), post(0)] == [201, 201, 409]
+        assert self.make(scene, uuid4())["name"] == "Shop"
+
+    def test_keys_are_made_at_a_bounded_rate(self, url: str, clock: Clock) -> None:
+        """New keys and new secrets together, per user; revoking is always possible."""
+        with running(url, now=clock, QUOTA_KEYS_PER_HOUR="2") as scene:
+            user = uuid4()
+            headers = scene.as_user(user)
+            path = f"{PATH}/{self.make(scene, user)['id']}"
+            rotated = scene.client.post(f"{path}/rotate", json={}, headers=headers)
+            refused = [
+                scene.client.post(PATH, json={"name": "x"}, headers=headers),
+                scene.client.post(f"{path}/rotate", json={}, headers=headers),
+            ]
+
+            assert 'keys-hour";q=2' in rotated.headers["RateLimit-Policy"]
+            assert [reply.status_code for reply in refused] == [429, 429]
+            assert refused[0].json()["policy"] == "keys-hour"
+            assert int(refused[0].headers["Retry-After"]) > 0
+            assert scene.client.delete(path, headers=headers).status_code == 200
+            assert self.make(scene, uuid4())["name"] == "Shop"
+
+    @pytest.fixture
+    def old(self, url: str, clock: Clock, user: UUID) -> tuple[str, str]:
+        """A key's secret and the one before it, hashed with what is the old pepper."""
+        with running(url, now=clock, API_KEY_PEPPERS=f"old:{KEY}") as scene:
+            made = self.make(scene, user)
+            rotated = scene.client.post(
+                f"{PATH}/{made['id']}/rotate", json={}, headers=scene.as_user(user)
+            )
+            self.variables = scene.variables()
+        self.variables["API_KEY_PEPPERS"] = f"new:{OTHER_KEY},old:{KEY}"
+        return rotated.json()["secret"], made["secret"]
+
+    def test_a_secret_in_its_grace_is_not_hashed_anew(
+        self, url: str, clock: Clock, old: tuple[str, str]
+    ) -> None:
+        """It ends soon: a request with it is one read, as any other is."""
+        latest, previous = old
+        variables = {"DB_ECHO": "true", **self.variables}
+        with running(url, now=clock, transport=None, **variables) as scene:
+            reads = [self.reads(scene, each) for each in (previous, latest, latest)]
+
+            assert reads == [1, 2, 1]
+
+    def test_a_new_pepper_is_one_change_of_a_key(
+        self, url: str, clock: Clock, old: tuple[str, str]
+    ) -> None:
+        """However many requests bring its secret at once."""
+        variables = {"DB_ECHO": "true", **self.variables}
+        with running(url, now=clock, transport=None, **variables) as scene:
+            with (
+                captured_logs("sqlalchemy.engine.Engine") as logs,
+                ThreadPoolExecutor(6) as threads,
+            ):
+                found = threads.map(lambda _: self.status(scene, old[0]), range(6))
+                assert [*found] == [200] * 6
+
+            changes = [
+                each
+                for each in logs.messages
+                if "UPDATE api_clients" in each and "secret_hash" in each
+            ]
+            assert len(changes) == 1
+
+    def delete_user(self, scene: Scene, user: UUID) -> None:
+        """Let the platform tell that a user was deleted, and wait for what follows."""
+        gone = UserDeletedPayload(user_id=user, requested_by="user")
+        assert scene.client.portal is not None
+        scene.client.portal.call(scene.bus.publish, UserDeletedEvent(payload=gone))
+        scene.settle()
+
+    def reads(self, scene: Scene, secret: str) -> int:
+        """How often the keys are read for one request."""
+        with captured_logs("sqlalchemy.engine.Engine") as logs:
+            assert self.status(scene, secret) == 200
+        return sum("FROM api_clients" in each for each in logs.messages)
 
     def test_the_list_has_pages(self, scene: Scene, user: UUID, clock: Clock) -> None:
         """Newest first, each once, revoked ones too."""

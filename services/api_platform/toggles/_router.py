@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends
 from pydantic import Field, StrictBool, ValidationError
 
+from services.api_platform.requests import RequestDTO
 from services.api_platform.toggles._toggles import (
     CANARY,
     FeatureToggles,
@@ -33,7 +34,7 @@ Admin = Annotated[TokenPayload, Depends(require_role("admin"))]
 _SHOWN = {"name": CANARY, "enabled": True, "settings": {"share": 0.05}}
 
 
-class ToggleUpdateDTO(BaseDTO):
+class ToggleUpdateDTO(RequestDTO):
     """How a switch shall stand."""
 
     model_config = with_examples({"enabled": True, "settings": {"share": 0.05}})

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api_platform.keys import revoke_keys_of_user
+from services.api_platform.users import forget_user
 from services.api_platform.webhooks._service import WebhookService
 from shared.events import UserDeletedEvent
 from shared.messaging.inbox import Inbox, idempotent
@@ -34,7 +35,9 @@ def build_erasure(
     @idempotent(inbox)
     async def erase(event: UserDeletedEvent, session: AsyncSession) -> None:
         user_id = event.payload.user_id
-        # One transaction: an account that is half gone would be found by nobody.
+        # One transaction: an account that is half gone would be found by nobody. First
+        # of all nothing new is made: what is being made now is there after this.
+        await forget_user(session, user_id, now=now())
         await webhooks.delete_all(session, user_id)
         await revoke_keys_of_user(session, user_id, outbox=outbox, now=now())
 

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api_platform.models import Signing, Webhook, WebhookDelivery
+from services.api_platform.users import lock_user
 from services.api_platform.webhooks._events import PING, body_of
 from services.api_platform.webhooks._repository import (
     DeliveryRepository,
@@ -89,9 +90,11 @@ class WebhookService:
 
         Raises:
             ValidationException: Its target is not on the public internet.
+            AuthenticationException: The user was deleted.
             WebhookLimitException: The user has too many.
         """
         await self._check(webhook.target_url)
+        await lock_user(db, user_id)  # so that what is counted stays counted
         webhooks = WebhookRepository(db)
         if await webhooks.count(filters={"user_id": user_id}) >= MOST_WEBHOOKS:
             raise WebhookLimitException

@@ -27,6 +27,7 @@ from urllib.parse import quote
 from weakref import ref
 
 from sqlalchemy import (
+    ClauseElement,
     Column,
     Dialect,
     LargeBinary,
@@ -129,11 +130,15 @@ class EncryptedString(TypeDecorator[str]):
         """Only whether there is a value can be asked."""
 
         def operate(self, op: Any, *other: Any, **kwargs: Any) -> Any:
-            """Refuse everything but the comparison with None."""
-            asks_for_null = op in (operators.is_, operators.is_not) or (
-                op in (operators.eq, operators.ne) and other == (None,)
+            """Refuse everything but the comparison with None.
+
+            And with itself, by which SQLAlchemy looks for a column among others.
+            """
+            asked = op in (operators.is_, operators.is_not) or (
+                op in (operators.eq, operators.ne)
+                and (other[0] is None or _is_same(other[0], self.expr))
             )
-            if not asks_for_null:
+            if not asked:
                 raise TypeError(
                     "An encrypted column can't be compared or sorted: equal texts have "
                     "different ciphertexts. Keep a keyed hash beside it."
@@ -192,6 +197,11 @@ class EncryptedString(TypeDecorator[str]):
                 "An EncryptedString stands in the column of a table, and nowhere else."
             )
         return self._place
+
+
+def _is_same(one: object, column: object) -> bool:
+    """Whether both are one column; what SQLAlchemy annotates keeps the hash."""
+    return isinstance(one, ClauseElement) and hash(one) == hash(column)
 
 
 class _RowText(str):

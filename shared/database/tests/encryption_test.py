@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     create_engine,
+    delete,
     insert,
     literal,
     select,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.exc import StatementError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from shared.config import DatabaseConfig
 from shared.crypto import AesKeyRing, DecryptionError
@@ -284,11 +285,27 @@ def test_a_value_is_text_to_others() -> None:
     assert json.dumps([value, *twins]) == '["x", "x", "x"]'
 
 
+def test_a_statement_returns_what_it_deleted(database: Database) -> None:
+    """As an object or a column; SQLAlchemy then compares columns with themselves."""
+    add(database, token="one", secret="mine")
+    add(database, token="two")
+    with database.sync_session() as session:
+        first = delete(Webhook).where(Webhook.secret.is_not(None)).returning(Webhook)
+        gone = session.scalars(first).one()
+        rest = session.scalars(delete(Webhook).returning(Webhook.token)).all()
+
+    assert (gone.secret, rest) == ("mine", ["two"])
+
+
 def test_it_can_not_be_searched(database: Database) -> None:
     """Only for whether it is there."""
     add(database, token="x")
     with pytest.raises(TypeError, match="can't be compared or sorted"):
         select(Webhook).where(Webhook.token == "x")
+    with pytest.raises(TypeError, match="can't be compared or sorted"):
+        select(Webhook).where(Webhook.token == Webhook.other)
+    with pytest.raises(TypeError, match="can't be compared or sorted"):
+        select(Webhook).where(aliased(Webhook).token == Webhook.token)
     with pytest.raises(TypeError, match="can't be compared or sorted"):
         select(Webhook).order_by(Webhook.token.desc())
     with database.sync_session() as session:

@@ -174,7 +174,7 @@ def bootstrap(
     add_generations(
         parts, access, quota, settings.quota, orchestration=downstreams.generations
     )
-    add_webhooks(parts, access)
+    add_webhooks(parts, access, settings.quota)
     service.app.include_router(build_delivery_router(delivery_store(parts), parts.now))
     if embedded:
         delivery = add_delivery(parts, delivery_options(settings))

@@ -34,6 +34,11 @@ class Limits(ConfigSection):
     keys_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         200, description="API keys and new secrets that a user may make in an hour."
     )
+    webhooks_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        600,
+        description="Requests about webhooks that a user may make in a minute; a ping "
+        "or a replay of one delivery counts as 5, a replay of many as 50.",
+    )
     threshold_percent: Annotated[int, Field(ge=1, le=99)] = Field(
         80, description="From how much of a quota on its owner is told."
     )

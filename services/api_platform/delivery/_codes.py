@@ -33,6 +33,11 @@ class DeliveryError(StrEnum):
     INTERNAL_ERROR = "internal_error"
     """Any other fault of ours."""
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the target has nothing to do with it. No owner is shown these."""
+        return self in (DeliveryError.SECRET_UNREADABLE, DeliveryError.INTERNAL_ERROR)
+
 
 def error_of_status(status: int) -> DeliveryError | None:
     """What a status means; None for a success."""

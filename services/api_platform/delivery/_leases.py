@@ -1,9 +1,10 @@
 """Which deliveries a worker may have: statements for both databases.
 
 An endpoint with a hundred thousand events that are due must not stand before one that
-has a single event, and one that waits for its retries must cost nothing. So endpoints
-are found one by one by the index of what is pending, a few rows are read of each, and
-the oldest of those are taken.
+has a single event, one that waits for its retries must cost nothing, and a user with
+many endpoints must not stand before one who has a single one. So endpoints are found
+one by one by the index of what is pending, a few rows are read of each, and of those
+users are given the oldest in turn.
 
 The statements are made once, and their lists have few lengths: making one takes longer
 than running it, and a server plans each length anew.
@@ -27,7 +28,9 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    delete,
     exists,
+    func,
     literal_column,
     not_,
     or_,
@@ -36,7 +39,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate, Update
+from sqlalchemy.sql.dml import Delete, ReturningUpdate, Update
 from sqlalchemy.sql.selectable import CTE
 
 from services.api_platform.models import DeliveryState, Webhook, WebhookDelivery
@@ -78,7 +81,7 @@ def due(table: FromClause) -> ColumnElement[bool]:
 
 @cache
 def candidates(dialect: str) -> Select[Any]:
-    """Deliveries to lease, the longest due first.
+    """Deliveries to lease: of each user the longest due, of each the next, and so on.
 
     Of an endpoint that wants its events in order only the first that is not over, if
     that is due.
@@ -87,13 +90,19 @@ def candidates(dialect: str) -> Select[Any]:
         dialect: ``postgresql`` or ``sqlite``.
 
     Returns:
-        Rows of delivery, webhook, and whether that is active. The parameters are
-        ``now``; ``most``, how many; ``most_of_one``, how many of one endpoint; and
-        ``without``, endpoints that have enough.
+        Rows of delivery, webhook, and user. The parameters are ``now``; ``most``, how
+        many; ``most_of_one``, how many of one endpoint; and ``without`` and
+        ``without_users``, endpoints and users that have enough.
     """
-    endpoints = _endpoints()
-    columns = (WEBHOOKS.c.id.label("webhook_id"), WEBHOOKS.c.is_active)
-    usable = WEBHOOKS.c.id.not_in(some_of("without"))
+    any_row = DELIVERIES.alias("any_row")
+    # When nothing is due at all, and that is most of the time, it ends here.
+    endpoints = _endpoints(exists().where(due(any_row)))
+    columns = (WEBHOOKS.c.id.label("webhook_id"), WEBHOOKS.c.user_id)
+    usable = and_(
+        WEBHOOKS.c.is_active,
+        WEBHOOKS.c.id.not_in(some_of("without")),
+        WEBHOOKS.c.user_id.not_in(some_of("without_users")),
+    )
     both = endpoints.join(WEBHOOKS, WEBHOOKS.c.id == endpoints.c.id)
     oldest, to_oldest = _oldest_of(dialect, endpoints)
     unordered = (
@@ -108,18 +117,21 @@ def candidates(dialect: str) -> Select[Any]:
         .where(usable, WEBHOOKS.c.ordered, first.c.next_attempt_at <= NOW, free(first))
     )
     found = union_all(unordered, ordered).subquery("found")
+    age = (found.c.next_attempt_at, found.c.id)
+    turn = func.row_number().over(partition_by=found.c.user_id, order_by=age)
     return (
-        select(found.c.id, found.c.webhook_id, found.c.is_active)
-        .order_by(found.c.next_attempt_at, found.c.id)
+        select(found.c.id, found.c.webhook_id, found.c.user_id)
+        .order_by(turn, *age)
         .limit(bindparam("most", type_=Integer()))
     )
 
 
-def _endpoints() -> CTE:
-    """Every endpoint with something pending, by one look into the index for each."""
-    any_row, head, later = (
-        DELIVERIES.alias(name) for name in ("any_row", "head", "later")
-    )
+def _endpoints(*unless: ColumnElement[bool]) -> CTE:
+    """Every endpoint with something pending, by one look into the index for each.
+
+    None at all if *unless* does not hold.
+    """
+    head, later = (DELIVERIES.alias(name) for name in ("head", "later"))
     lowest = (
         select(head.c.webhook_id)
         .where(pending(head))
@@ -127,9 +139,7 @@ def _endpoints() -> CTE:
         .limit(1)
         .scalar_subquery()
     )
-    # When nothing is due at all, and that is most of the time, it ends here.
-    something = exists().where(due(any_row))
-    endpoints = select(lowest.label("id")).where(something).cte("endpoints", True)
+    endpoints = select(lowest.label("id")).where(*unless).cte("endpoints", True)
     following = (
         select(later.c.webhook_id)
         .where(pending(later), later.c.webhook_id > endpoints.c.id)
@@ -218,28 +228,62 @@ RELEASE: Final[Update] = (
 """Gives back what is still ours, as if nobody had had it."""
 
 
-def _give_up() -> Update:
-    columns = DELIVERIES.c
-    waiting = (
-        select(columns.id)
-        .where(
-            columns.webhook_id == bindparam("webhook", type_=Uuid()),
-            pending(DELIVERIES),
-            free(DELIVERIES),
-        )
+_OF_WEBHOOK: Final = bindparam("webhook", type_=Uuid())
+
+
+def _to_end() -> Select[Any]:
+    endpoints = _endpoints()
+    disabled = (
+        select(WEBHOOKS.c.id)
+        .select_from(endpoints.join(WEBHOOKS, WEBHOOKS.c.id == endpoints.c.id))
+        .where(not_(WEBHOOKS.c.is_active), WEBHOOKS.c.deleted_at.is_(None))
+    )
+    deleted = select(WEBHOOKS.c.id).where(WEBHOOKS.c.deleted_at.is_not(None))
+    found = union_all(disabled, deleted).subquery("to_end")
+    return select(found.c.id).limit(bindparam("most", type_=Integer()))
+
+
+TO_END: Final = _to_end()
+"""Webhooks, up to ``most``, that get nothing more and have something on its way, or
+that are deleted and are still there."""
+
+LOCK_TO_END: Final = (
+    select(WEBHOOKS.c.deleted_at)
+    .where(WEBHOOKS.c.id == _OF_WEBHOOK, not_(WEBHOOKS.c.is_active))
+    .with_for_update(key_share=True, skip_locked=True)
+)
+"""Locks a ``webhook``, unless it was enabled or another worker ends it."""
+
+
+def _some_deliveries(*where: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(DELIVERIES.c.id)
+        .where(DELIVERIES.c.webhook_id == _OF_WEBHOOK, *where)
+        .limit(bindparam("most", type_=Integer()))
         .with_for_update(skip_locked=True)
     )
-    return (
-        update(DELIVERIES)
-        .where(columns.id.in_(waiting))
-        .values(
-            state=DeliveryState.FAILED,
-            finished_at=NOW,
-            lease_until=None,
-            lease_token=None,
-        )
+
+
+GIVE_UP: Final[Update] = (
+    update(DELIVERIES)
+    .where(DELIVERIES.c.id.in_(_some_deliveries(pending(DELIVERIES))))
+    .values(
+        state=DeliveryState.FAILED,
+        finished_at=NOW,
+        lease_until=None,
+        lease_token=None,
     )
+)
+"""Ends what is on its way to a ``webhook``, up to ``most``. What comes of those that a
+worker has changes nothing any more."""
 
+REMOVE: Final[Delete] = delete(DELIVERIES).where(
+    DELIVERIES.c.id.in_(_some_deliveries())
+)
+"""Removes deliveries of a ``webhook``, up to ``most``, with their attempts."""
 
-GIVE_UP: Final = _give_up()
-"""Ends what waits for a ``webhook``; what a worker has is for that worker to end."""
+REMOVE_WEBHOOK: Final[Delete] = delete(WEBHOOKS).where(
+    WEBHOOKS.c.id == _OF_WEBHOOK,
+    ~exists().where(DELIVERIES.c.webhook_id == WEBHOOKS.c.id),
+)
+"""Removes a ``webhook`` that has no deliveries."""

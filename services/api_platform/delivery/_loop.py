@@ -18,7 +18,7 @@ from services.api_platform.delivery._metrics import DeliveryMetrics
 from services.api_platform.delivery._options import Choice, DeliveryOptions, Settings
 from services.api_platform.delivery._recorder import Recorder
 from services.api_platform.delivery._results import Outcome, Recorded
-from services.api_platform.delivery._sender import Attempt, Leased, Sender
+from services.api_platform.delivery._sender import Attempt, Leased, Sender, Target
 from services.api_platform.delivery._store import Store
 from shared.errors import BaseAPIException
 from shared.logging import correlation_id_var
@@ -61,6 +61,7 @@ class DeliveryLoop:
         self._metrics = metrics
         self._recorder = Recorder(store, sleep=sleep)
         self._under_way: Counter[UUID] = Counter()
+        self._of_users: Counter[UUID] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._untried: list[Leased] = []
         self._stopping = False
@@ -139,14 +140,17 @@ class DeliveryLoop:
             room,
             per_endpoint=self._options.per_endpoint,
             busy=self._under_way,
+            busy_users=self._of_users,
             duration=choice.longest + self._options.lease_margin,
         )
         for each in leased:
-            webhook_id = each.target.webhook_id
-            self._under_way[webhook_id] += 1
-            task = asyncio.create_task(self._deliver(each, choice.of(webhook_id)))
+            target = each.target
+            self._under_way[target.webhook_id] += 1
+            self._of_users[target.user_id] += 1
+            settings = choice.of(target.webhook_id)
+            task = asyncio.create_task(self._deliver(each, settings))
             self._tasks.add(task)
-            task.add_done_callback(partial(self._ended, webhook_id))
+            task.add_done_callback(partial(self._ended, target))
         self._metrics.under_way.set(len(self._tasks))
         return len(leased)
 
@@ -157,11 +161,15 @@ class DeliveryLoop:
             await asyncio.wait(self._tasks)
         return begun
 
-    def _ended(self, webhook_id: UUID, task: asyncio.Task[None]) -> None:
+    def _ended(self, target: Target, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._under_way[webhook_id] -= 1
-        if not self._under_way[webhook_id]:
-            del self._under_way[webhook_id]
+        for counts, key in (
+            (self._under_way, target.webhook_id),
+            (self._of_users, target.user_id),
+        ):
+            counts[key] -= 1
+            if not counts[key]:
+                del counts[key]
         self._metrics.under_way.set(len(self._tasks))
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("A delivery ended by a fault of ours.", exc_info=error)

@@ -5,6 +5,8 @@ Private: import these names from ``services.api_platform.delivery``.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.api_platform.delivery._options import NEWER, STABLE
@@ -69,10 +71,13 @@ class DeliveryMetrics:
             "Deliveries that this worker has.",
             registry=registry,
         )
+        self.held_at: datetime | None = None
+        """When a delivery last failed by a fault of ours."""
         # So that rates begin at 0 and not with the first failure.
         for settings in (STABLE, NEWER):
-            for outcome in (Outcome.DELIVERED, Outcome.RETRIED, Outcome.FAILED):
-                self._outcomes.labels(settings, outcome.value)
+            for outcome in Outcome:
+                if outcome is not Outcome.STALE:
+                    self._outcomes.labels(settings, outcome.value)
 
     def count(self, attempt: Attempt, recorded: Recorded | None) -> None:
         """Count an attempt; None if its result was not written in time."""
@@ -82,6 +87,8 @@ class DeliveryMetrics:
         self._seconds.labels(settings).observe(attempt.seconds)
         if attempt.error is not None:
             self._errors.labels(settings, attempt.error.value).inc()
+            if attempt.error.is_ours:
+                self.held_at = attempt.ended_at
         if recorded is not None and recorded.disabled is not None:
             self._disabled.labels(recorded.disabled).inc()
 

@@ -42,6 +42,7 @@ class RetryPolicy:
         jitter: How much of a pause is left to chance, in either direction: 0.1 makes it
             90 to 110 %. So what failed together does not come back together.
         longest: The most that a target's ``Retry-After`` is waited for.
+        mending: The pause behind a fault of ours, which is no attempt.
         patience: An endpoint that has failed for so long, with no success between, is
             disabled. Failures that are further apart are not one row.
         rng: A random number from 0 to 1.
@@ -50,6 +51,7 @@ class RetryPolicy:
     schedule: tuple[timedelta, ...] = SCHEDULE
     jitter: float = 0.1
     longest: timedelta = timedelta(hours=24)
+    mending: timedelta = _MINUTES
     patience: timedelta = timedelta(days=5)
     rng: Callable[[], float] = random.random
 
@@ -72,7 +74,7 @@ class RetryPolicy:
         """
         if number >= self.attempts:
             return None
-        chance = 2.0 * self.rng() - 1.0
+        chance = self._chance()
         pause = self.schedule[number - 1] * (1.0 + self.jitter * chance)
         if retry_after is not None:
             # Compared as seconds: a header may name more than a timedelta holds.
@@ -81,3 +83,10 @@ class RetryPolicy:
             least = timedelta(seconds=asked) * (1.0 + self.jitter * abs(chance))
             pause = max(pause, least)
         return now + pause
+
+    def after_mending(self, now: datetime) -> datetime:
+        """When to look again whether a fault of ours is mended."""
+        return now + self.mending * (1.0 + self.jitter * self._chance())
+
+    def _chance(self) -> float:
+        return 2.0 * self.rng() - 1.0

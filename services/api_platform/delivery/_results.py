@@ -5,7 +5,6 @@ Private: import these names from ``services.api_platform.delivery``.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api_platform.delivery._leases import (
     DELIVERIES,
-    GIVE_UP,
     WEBHOOKS,
     padded,
     pending,
@@ -72,7 +70,7 @@ _LOCKED: Final = (
         WEBHOOKS.c.failing_since,
         WEBHOOKS.c.last_failed_at,
     )
-    .where(WEBHOOKS.c.id.in_(some_of("ids")))
+    .where(WEBHOOKS.c.id.in_(some_of("ids")), WEBHOOKS.c.deleted_at.is_(None))
     .order_by(WEBHOOKS.c.id)
     .with_for_update(key_share=True)  # new deliveries refer to it meanwhile
 )
@@ -85,6 +83,8 @@ class Outcome(StrEnum):
     RETRIED = "retried"
     FAILED = "failed"
     """There is no further attempt."""
+    HELD = "held"
+    """We failed, and not the target: it is made again as if nothing had been."""
     STALE = "stale"
     """It stays as it is: another worker has it, or it is over. The attempt is in the
     log, as the target saw it, unless the delivery is gone."""
@@ -111,24 +111,24 @@ async def record(
 ) -> list[Recorded]:
     """Write what came of *attempts*, in the transaction of *session*.
 
-    Rows are locked in one order, deliveries before webhooks: workers that write results
-    of the same endpoints wait for each other, and never in a circle.
+    Rows are locked in one order, webhooks before deliveries: workers that write results
+    of the same endpoints wait for each other, and for whoever replays or ends their
+    deliveries, and never in a circle. What waits for a webhook that this disables is
+    ended by `Store.end`.
     """
+    there = await _standings(session, [each for each in attempts if not _is_held(each)])
     ours, late = await _found(session, attempts)
     if late:
         await session.execute(insert(_ATTEMPTS), [_row_of(each) for each in late])
     if not ours:
         return [Recorded(attempt, Outcome.STALE) for attempt in attempts]
-    standings = await _standings(session, ours, policy)
+    standings = _noted(there, ours, policy)
     recorded = {
         attempt.leased.lease: _decide(attempt, standings, policy, now)
         for attempt in ours
     }
     await _write(session, recorded.values(), now)
     await _write_standings(session, standings.values())
-    for standing in standings.values():
-        if standing.disabled_reason is not None:
-            await session.execute(GIVE_UP, {"webhook": standing.webhook_id, "now": now})
     events = _events(recorded.values(), standings, now)
     if events:
         outbox.add(session, *events)
@@ -153,35 +153,46 @@ async def _found(
     for attempt in attempts:
         delivery_id, token = attempt.leased.lease
         if delivery_id in holders:
-            (ours if holders[delivery_id] == token else late).append(attempt)
+            if holders[delivery_id] == token:
+                ours.append(attempt)
+            elif not _is_held(attempt):
+                late.append(attempt)
     return ours, late
 
 
+def _is_held(attempt: Attempt) -> bool:
+    """Whether it counts for nothing, as we failed."""
+    return attempt.error is not None and attempt.error.is_ours
+
+
 async def _standings(
-    session: AsyncSession, attempts: Iterable[Attempt], policy: RetryPolicy
+    session: AsyncSession, attempts: Iterable[Attempt]
 ) -> Mapping[UUID, Standing]:
-    """How the webhooks of *attempts* do behind them, where that is another way.
+    """Lock the webhooks of *attempts* that do another way behind them, perhaps.
 
     A webhook that has not failed and does not is left alone: then workers that deliver
-    to it need not wait for each other.
+    to it need not wait for each other. One that is deleted is nobody's any more.
     """
-    by_webhook: dict[UUID, list[Attempt]] = defaultdict(list)
+    failed, others = set[UUID](), set[UUID]()
+    for attempt in attempts:
+        webhooks = others if attempt.error is None else failed
+        webhooks.add(attempt.leased.target.webhook_id)
+    failing = await _failing(session, others - failed)
+    locked = await _locked(session, failed | failing)
+    return {standing.webhook_id: standing for standing in locked}
+
+
+def _noted(
+    standings: Mapping[UUID, Standing], attempts: Iterable[Attempt], policy: RetryPolicy
+) -> Mapping[UUID, Standing]:
+    """Those of *standings* that *attempts* are about, with what they say."""
+    noted: dict[UUID, Standing] = {}
     for attempt in sorted(attempts, key=lambda each: each.ended_at):
-        by_webhook[attempt.leased.target.webhook_id].append(attempt)
-    failed = {
-        webhook_id
-        for webhook_id, made in by_webhook.items()
-        if any(attempt.error for attempt in made)
-    }
-    well = await _failing(session, by_webhook.keys() - failed)
-    standings = {
-        standing.webhook_id: standing
-        for standing in await _locked(session, failed | well)
-    }
-    for webhook_id, standing in standings.items():
-        for attempt in by_webhook[webhook_id]:
+        standing = standings.get(attempt.leased.target.webhook_id)
+        if standing is not None and not _is_held(attempt):
             standing.note(attempt, policy)
-    return standings
+            noted[standing.webhook_id] = standing
+    return noted
 
 
 async def _failing(session: AsyncSession, webhooks: Collection[UUID]) -> set[UUID]:
@@ -206,7 +217,11 @@ def _decide(
 ) -> Recorded:
     if attempt.error is None:
         return Recorded(attempt, Outcome.DELIVERED)
-    standing = standings[attempt.leased.target.webhook_id]
+    if _is_held(attempt):
+        return Recorded(attempt, Outcome.HELD, policy.after_mending(now))
+    standing = standings.get(attempt.leased.target.webhook_id)
+    if standing is None:  # deleted meanwhile
+        return Recorded(attempt, Outcome.FAILED)
     disabled = standing.disabled_reason if standing.disabled_by is attempt else None
     following = None
     if standing.is_active:
@@ -221,6 +236,7 @@ _STATES: Final = {
     Outcome.DELIVERED: DeliveryState.DELIVERED,
     Outcome.RETRIED: DeliveryState.PENDING,
     Outcome.FAILED: DeliveryState.FAILED,
+    Outcome.HELD: DeliveryState.PENDING,
 }
 _UPDATE: Final = (
     update(DELIVERIES)
@@ -247,17 +263,19 @@ async def _write(
             {
                 "delivery": each.attempt.leased.delivery_id,
                 "new_state": _STATES[each.outcome],
-                "number": each.attempt.leased.number,
+                "number": each.attempt.leased.number - (each.outcome is Outcome.HELD),
                 # What is over keeps the moment at which it was due: it has to have one.
                 "following": each.next_attempt_at or each.attempt.started_at,
-                "finished": None if each.outcome is Outcome.RETRIED else now,
+                "finished": None if each.next_attempt_at is not None else now,
             }
             for each in recorded
         ],
     )
-    await connection.execute(
-        insert(_ATTEMPTS), [_row_of(each.attempt) for each in recorded]
-    )
+    made = [
+        _row_of(each.attempt) for each in recorded if each.outcome is not Outcome.HELD
+    ]
+    if made:
+        await connection.execute(insert(_ATTEMPTS), made)
 
 
 def _row_of(attempt: Attempt) -> dict[str, Any]:

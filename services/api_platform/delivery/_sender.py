@@ -52,6 +52,7 @@ class Target:
     """A webhook as it was when a delivery to it was leased."""
 
     webhook_id: UUID
+    user_id: UUID
     url: str
     secret: SealedText
     previous_secret: SealedText | None

@@ -10,17 +10,32 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, Table, delete, func, literal_column, select, type_coerce
+from sqlalchemy import (
+    CursorResult,
+    Executable,
+    Select,
+    Table,
+    delete,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api_platform.delivery._leases import (
     DELIVERIES,
     GIVE_UP,
     LEASE,
+    LOCK_TO_END,
     RELEASE,
+    REMOVE,
+    REMOVE_WEBHOOK,
+    TO_END,
     candidates,
     due,
     free,
@@ -39,12 +54,14 @@ from shared.messaging.outbox import Outbox
 _CHOICE: Final = 4
 MOST_COUNTED: Final = 100_000
 _REMOVED_AT_ONCE: Final = 1000
+_WEBHOOKS_AT_ONCE: Final = 10
 _ATTEMPTS: Final = cast("Table", WebhookAttempt.__table__)
 
 # The columns and not the objects: a secret that can't be read is a failure of its own
 # deliveries, not of all that were leased with them.
 _TARGETS: Final = select(
     Webhook.id,
+    Webhook.user_id,
     Webhook.target_url,
     Webhook.secret,
     Webhook.previous_secret,
@@ -95,49 +112,55 @@ class Store:
         *,
         per_endpoint: int,
         busy: Mapping[UUID, int],
+        busy_users: Mapping[UUID, int],
         duration: timedelta,
     ) -> list[Leased]:
-        """Take deliveries that are due, the longest due first.
+        """Take deliveries that are due, of each user in turn the longest due.
+
+        A user gets no more than are left for all others: so there is always room for
+        one who has nothing yet, however many there are whose targets never answer.
 
         Args:
-            limit: The most.
+            limit: The most: all that the worker has free.
             per_endpoint: Of those, of one endpoint.
             busy: How many each endpoint has already.
+            busy_users: How many each user has already.
             duration: How long nobody else gets them.
         """
         now = self.now()
         full = [each for each, count in busy.items() if count >= per_endpoint]
+        full_users = [each for each, count in busy_users.items() if count >= limit]
         asked = {
             "now": now,
             "most": limit * _CHOICE,
             "most_of_one": per_endpoint * _CHOICE,
             "without": padded(full),
+            "without_users": padded(full_users),
         }
         statement = candidates(self.database.dialect)
         # Looking takes no lock, which on SQLite would be that of the only writer.
         async with self.database.session(read_only=True) as session:
-            rows: list[tuple[UUID, UUID, bool]] = [
-                (row.id, row.webhook_id, row.is_active)
+            rows: list[tuple[UUID, UUID, UUID]] = [
+                (row.id, row.webhook_id, row.user_id)
                 for row in await session.execute(statement, asked)
             ]
         if not rows:
             return []
         if self.crowded:
             random.shuffle(rows)
-        inactive = {webhook_id for _, webhook_id, is_active in rows if not is_active}
         chosen: list[UUID] = []
-        counts = Counter(busy)
-        for delivery_id, webhook_id, is_active in rows:
-            if is_active and counts[webhook_id] < per_endpoint and len(chosen) < limit:
+        counts, users = Counter(busy), Counter(busy_users)
+        for delivery_id, webhook_id, user_id in rows:
+            left = limit - len(chosen)
+            if counts[webhook_id] < per_endpoint and users[user_id] < left:
                 counts[webhook_id] += 1
+                users[user_id] += 1
                 chosen.append(delivery_id)
+        if not chosen:
+            return []
         until, token = now + duration, uuid4()
 
         async def take(session: AsyncSession) -> list[Leased]:
-            for webhook_id in sorted(inactive):
-                await session.execute(GIVE_UP, {"webhook": webhook_id, "now": now})
-            if not chosen:
-                return []
             return await _taken(session, chosen, now, until, token)
 
         leased = await self.database.run_in_transaction(take)
@@ -214,6 +237,26 @@ class Store:
 
         return await self.database.run_in_transaction(remove)
 
+    async def end(self, *, most: int = _REMOVED_AT_ONCE) -> int:
+        """End a batch of what is on its way to webhooks that are disabled or deleted.
+
+        Those that are deleted go, with all that was ever sent to them.
+
+        Args:
+            most: Of one webhook, in one transaction.
+
+        Returns:
+            How many rows that were; 0 if there is nothing left to end.
+        """
+        async with self.database.session(read_only=True) as session:
+            found = await session.scalars(TO_END, {"most": _WEBHOOKS_AT_ONCE})
+            webhooks = found.all()
+        ended = 0
+        for webhook_id in webhooks:
+            work = partial(_end, webhook_id=webhook_id, most=most, now=self.now())
+            ended += await self.database.run_in_transaction(work)
+        return ended
+
     async def rates(self, since: datetime) -> Mapping[str, Rate]:
         """How attempts from *since* on went, by their settings."""
         columns = _ATTEMPTS.c
@@ -233,6 +276,28 @@ class Store:
             name: Rate(attempts, failures, float(average))
             for name, attempts, failures, average in rows
         }
+
+
+async def _end(
+    session: AsyncSession, *, webhook_id: UUID, most: int, now: datetime
+) -> int:
+    asked: dict[str, Any] = {"webhook": webhook_id}
+    locked = (await session.execute(LOCK_TO_END, asked)).first()
+    if locked is None:
+        return 0
+    if locked.deleted_at is None:
+        return await _touched(session, GIVE_UP, {**asked, "most": most, "now": now})
+    removed = await _touched(session, REMOVE, {**asked, "most": most})
+    if removed < most:
+        removed += await _touched(session, REMOVE_WEBHOOK, asked)
+    return removed
+
+
+async def _touched(
+    session: AsyncSession, statement: Executable, asked: Mapping[str, Any]
+) -> int:
+    done = cast("CursorResult[Any]", await session.execute(statement, dict(asked)))
+    return done.rowcount
 
 
 async def _taken(

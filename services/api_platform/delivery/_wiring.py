@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -27,6 +28,9 @@ _log = logging.getLogger("api_platform.delivery")
 _SAMPLE: Final = 10.0
 _CLEAN: Final = 600.0
 _BETWEEN_BATCHES: Final = 0.1
+_END: Final = 1.0
+_HELD: Final = timedelta(minutes=5)
+"""For how long health warns of a fault of ours."""
 _LATE: Final = 60.0
 """Seconds by which a delivery may be late before health warns."""
 
@@ -70,12 +74,17 @@ def add_delivery(
         while await store.clean(chosen.retention):  # noqa: ASYNC110 - in batches
             await asyncio.sleep(_BETWEEN_BATCHES)
 
+    async def end() -> None:
+        while await store.end():  # noqa: ASYNC110 - in batches
+            await asyncio.sleep(0)
+
     @asynccontextmanager
     async def delivering() -> AsyncIterator[DeliveryLoop]:
         running = asyncio.create_task(loop.run(), name="webhook-delivery")
         beside = [
             asyncio.create_task(_regularly(_SAMPLE, look), name="webhook-backlog"),
             asyncio.create_task(_regularly(_CLEAN, clean), name="webhook-retention"),
+            asyncio.create_task(_regularly(_END, end), name="webhook-ends"),
         ]
         try:
             yield loop
@@ -89,6 +98,9 @@ def add_delivery(
     async def check() -> None:
         if not loop.running:
             raise DegradedError("webhooks are not delivered")
+        held = metrics.held_at
+        if held is not None and parts.now() - held < _HELD:
+            raise DegradedError("deliveries fail by a fault of ours, and are held")
         if latest is not None and latest.oldest_due > _LATE:
             raise DegradedError(f"deliveries are late by {latest.oldest_due:.0f} s")
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database import (
     Base,
+    SoftDeleteMixin,
     TimestampMixin,
     UtcDateTime,
     UUIDKeyMixin,
@@ -29,15 +30,27 @@ class Signing(StrEnum):
     """Ed25519: the receiver has the public key only."""
 
 
-class Webhook(UUIDKeyMixin, TimestampMixin, VersionMixin, Base):
+_WHERE_DELETED: Final[dict[str, Any]] = {
+    f"{dialect}_where": text("deleted_at IS NOT NULL")
+    for dialect in ("postgresql", "sqlite")
+}
+
+
+class Webhook(UUIDKeyMixin, TimestampMixin, VersionMixin, SoftDeleteMixin, Base):
     """Where a developer wants to hear of events. The secret is encrypted at rest.
 
     The version counts the changes of its owner, who sends it as If-Match: what
     deliveries note here has to leave it, and `updated_at`, as they are.
+
+    One that is deleted is hidden at once; workers remove it, behind its deliveries.
+    Who locks it and deliveries of it locks the webhook first.
     """
 
     __tablename__ = "webhooks"
-    __table_args__ = (Index(None, "user_id", "created_at"),)
+    __table_args__ = (
+        Index(None, "user_id", "created_at"),
+        Index(None, "deleted_at", **_WHERE_DELETED),
+    )
 
     user_id: Mapped[UUID]
     api_client_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_clients.id"))
@@ -53,7 +66,7 @@ class Webhook(UUIDKeyMixin, TimestampMixin, VersionMixin, Base):
     )
     previous_valid_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ordered: Mapped[bool] = mapped_column(default=False)
-    """Deliveries one after the other, in the order of the events."""
+    """Deliveries one after the other, in the order in which they were made."""
     is_active: Mapped[bool] = mapped_column(default=True)
     disabled_reason: Mapped[str | None] = mapped_column(String(30))
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)

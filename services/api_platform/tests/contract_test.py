@@ -103,6 +103,7 @@ def test_the_contract_subscribes_to_what_the_service_does() -> None:
     assert found == [
         "api-platform.webhooks",
         "api-platform.former_users",
+        "api-platform.leaked_keys",
         "api-platform.fan_out",
     ]
 

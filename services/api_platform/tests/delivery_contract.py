@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from email.utils import format_datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy.exc import NoResultFound
 from standardwebhooks.webhooks import Webhook as Receiver
 from standardwebhooks.webhooks import WebhookVerificationError as RefusedError
 
@@ -205,8 +206,6 @@ class DeliveryContract:
             (Fault(FaultKind.NO_CONNECTION), "connection_failed"),
             (Fault(FaultKind.TIMED_OUT), "timed_out"),
             (Fault(FaultKind.BROKEN), "connection_broken"),
-            (Fault(FaultKind.INTERNAL), "internal_error"),
-            (RuntimeError("a mistake"), "internal_error"),
         ],
         ids=str,
     )
@@ -619,9 +618,10 @@ class DeliveryContract:
 
     async def test_there_are_not_too_many_at_a_time(self, scene: Scene) -> None:
         """Neither in all, nor to one endpoint."""
-        urls = [f"https://h{n}.example/" for n in range(4)]
-        for url in urls:
-            await scene.deliver(await scene.webhook(target_url=url), 20)
+        for number in range(12):
+            url = f"https://h{number}.example/"
+            await scene.deliver(await scene.webhook(target_url=url), 5)
+        await scene.deliver(await scene.webhook(), 20)
         worker = scene.make_worker(concurrency=10, per_endpoint=3)
         await scene.finish(worker)
 
@@ -656,10 +656,45 @@ class DeliveryContract:
         hanging.cancel()
         await worker.stop(timeout=0)
 
+    async def test_targets_of_one_user_that_do_not_answer_leave_room_for_others(
+        self, scene: Scene
+    ) -> None:
+        """However many webhooks it has: nobody can have all that there is."""
+        user = uuid4()
+        for number in range(12):
+            url = f"https://h{number}.example/"
+            greedy = await scene.webhook(user_id=user, target_url=url)
+            await scene.deliver(greedy, 5)
+            scene.targets.all_say(never, url=url)
+        worker = scene.make_worker(concurrency=16, per_endpoint=4)
+        taken = 0
+        while begun := await worker.begin():
+            taken += begun
+        await scene.deliver(await scene.webhook(target_url=OTHER))
+
+        assert taken == 8
+        assert await worker.begin() == 1
+        await worker.stop(timeout=0)
+
+    async def test_webhooks_of_one_user_do_not_stand_before_those_of_others(
+        self, scene: Scene
+    ) -> None:
+        """Though there are more of them than a look finds, and all were due before."""
+        user = uuid4()
+        for number in range(30):
+            url = f"https://h{number}.example/"
+            many = await scene.webhook(user_id=user, target_url=url)
+            await scene.deliver(many, 5)
+        scene.pass_time(seconds=1)
+        await scene.deliver(await scene.webhook(target_url=OTHER))
+        await scene.make_worker(concurrency=4, per_endpoint=2).round()
+
+        assert OTHER in [request.url for request in scene.targets.requests]
+
     async def test_a_secret_that_can_not_be_read_fails_alone(
         self, scene: Scene
     ) -> None:
-        """Its deliveries fail and are tried again; those of others are made."""
+        """Its deliveries wait for us to mend it; those of others are made."""
         broken = await scene.webhook()
         await scene.deliver(broken)
         await spoil_secret(scene, broken)
@@ -667,11 +702,85 @@ class DeliveryContract:
         await scene.finish()
 
         assert await scene.states() == [PENDING, DELIVERED]
-        assert [each.error_code for each in await scene.attempts()] == [
-            "secret_unreadable",
-            None,
-        ]
         assert [request.url for request in scene.targets.requests] == [OTHER]
+
+    @pytest.mark.parametrize("said", [Fault(FaultKind.INTERNAL), RuntimeError("x")])
+    async def test_our_own_faults_are_no_attempts(
+        self, scene: Scene, said: Exception
+    ) -> None:
+        """For ten days, and then it is mended: the customer has lost nothing."""
+        webhook = await scene.webhook()
+        [event_id] = await scene.deliver(webhook)
+        scene.targets.all_say(said)
+        for _ in range(20):
+            assert await scene.finish() == 1
+            scene.pass_time(hours=12)
+
+        assert await scene.attempts() == []
+        [held] = await scene.deliveries()
+        assert (held.state, held.attempts, held.lease_until) == (PENDING, 0, None)
+        now = await scene.look_at(webhook)
+        assert (now.is_active, now.consecutive_failures) == (True, 0)
+        assert (now.failing_since, now.last_failed_at) == (None, None)
+        assert await scene.events() == []
+        assert scene.metrics.held_at == scene.clock() - timedelta(hours=12)
+        counted = scene.counted(
+            "webhook_deliveries_total", settings="stable", outcome="held"
+        )
+        assert counted == 20
+        scene.targets.all_say(answer(204))
+        await scene.finish()
+        assert scene.targets.events[-1] == str(event_id)
+        assert await scene.states() == [DELIVERED]
+
+    async def test_what_waits_for_a_disabled_webhook_ends_in_batches(
+        self, scene: Scene
+    ) -> None:
+        """However much it is, and also what would be due much later."""
+        webhook, other = await scene.webhook(), await scene.webhook(target_url=OTHER)
+        await scene.deliver(webhook, 30)
+        later = scene.clock() + timedelta(hours=20)
+        await scene.deliver(webhook, 10, next_attempt_at=later)
+        await scene.deliver(other, next_attempt_at=later)
+        await scene.change(webhook, is_active=False)
+
+        ended = [await scene.store.end(most=25) for _ in range(3)]
+        assert ended == [25, 15, 0]
+        assert await scene.states() == [FAILED] * 40 + [PENDING]
+
+    async def test_a_deleted_webhook_goes_in_batches(self, scene: Scene) -> None:
+        """With what is over, and itself at last; nothing is sent meanwhile."""
+        webhook, other = await scene.webhook(), await scene.webhook(target_url=OTHER)
+        await scene.deliver(webhook, 3)
+        await scene.finish()
+        await scene.deliver(webhook, 4)
+        await scene.deliver(other)
+        gone = {"is_active": False, "deleted_at": scene.clock()}
+        await scene.change(webhook, **gone)
+
+        assert [await scene.store.end(most=5) for _ in range(3)] == [5, 3, 0]
+        assert await scene.finish() == 1
+        assert await scene.states() == [DELIVERED]
+        assert len(await scene.attempts()) == 1
+        with pytest.raises(NoResultFound, match="No row was found"):
+            await scene.look_at(webhook)
+
+    async def test_nobody_is_told_of_deliveries_of_a_deleted_webhook(
+        self, scene: Scene
+    ) -> None:
+        """An attempt was under way: its owner may be gone as well."""
+        webhook = await scene.webhook()
+        await scene.deliver(webhook)
+
+        async def say() -> Reply:
+            gone = {"is_active": False, "deleted_at": scene.clock()}
+            await scene.change(webhook, **gone)
+            return answer(500)
+
+        scene.targets.all_say(say)
+        await scene.finish()
+        assert await scene.deliveries() == []
+        assert await scene.events() == []
 
     async def test_the_usual_settings_have_15_seconds(self, scene: Scene) -> None:
         """For all of it."""

@@ -256,6 +256,8 @@ class Scene:
         made = 0
         while begun := await (worker or self.worker).round():
             made += begun
+        while await self.store.end():
+            pass
         return made
 
     def pass_time(self, **duration: float) -> None:

@@ -44,6 +44,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service,
         headers = before.as_user(USER)
         made = before.client.post("/api/v1/keys", json={"name": "a"}, headers=headers)
         variables = before.variables()
+    # Enough that it is not answered with 429 only.
+    variables["QUOTA_WEBHOOKS_PER_MINUTE"] = "1000000"
     chosen = scene.settings(url, STANDIN_SECONDS="0", **variables)
     transport = Patient(resolve=resolve)
     yield bootstrap(chosen, transport=transport), made.json()["secret"]

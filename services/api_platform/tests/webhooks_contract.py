@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +34,8 @@ from services.api_platform.webhooks import (
 )
 from shared.crypto import WebhookSigner, WebhookVerifier
 from shared.events import (
+    ApiKeyLeakedEvent,
+    ApiKeyLeakedPayload,
     ApiKeyRevokedEvent,
     BaseEvent,
     GenerationAsset,
@@ -51,7 +55,8 @@ from shared.events import (
     WebhookUpdatedEvent,
 )
 from shared.http_client import PublicTransport, Reply
-from shared.testing import FakeClock, is_problem
+from shared.logging import correlation_id_var
+from shared.testing import FakeClock, captured_logs, is_problem
 from shared.testing.messaging import assert_nothing_published, assert_published
 
 PATH = "/api/v1/webhooks"
@@ -402,6 +407,21 @@ class WebhooksContract:
         assert reply == is_problem(status=409, code="webhook_limit")
         self.make(scene, uuid4())
 
+    def test_the_end_is_the_same_for_requests_at_the_same_time(
+        self, scene: Scene, user: UUID
+    ) -> None:
+        """Of those that see one place left only one gets it."""
+        for _ in range(46):
+            self.make(scene, user)
+        body = {"target_url": TARGET, "event_types": [COMPLETED]}
+        with ThreadPoolExecutor(8) as pool:
+            replies = pool.map(
+                lambda _: self.call(scene, user, "POST", json=body), range(16)
+            )
+            statuses = Counter(reply.status_code for reply in replies)
+
+        assert statuses == {201: 4, 409: 12}
+
     def test_what_can_not_be_told_of_is_not_done(
         self, scene: Scene, user: UUID
     ) -> None:
@@ -550,9 +570,9 @@ class WebhooksContract:
         assert self.call(scene, user, "DELETE", path).status_code == 204
         assert self.call(scene, user, "GET", path) == is_problem(status=404)
         assert self.call(scene, user, "DELETE", path) == is_problem(status=404)
-        assert self.bodies(scene) == []
         self.publish(scene, completed(user))
-        assert self.bodies(scene) == []
+        self.until(lambda: not self.bodies(scene))
+        self.until(lambda: not self.in_session(scene, self.signers))
         assert_published(scene.bus, WebhookDeletedEvent, webhook_id=UUID(made["id"]))
 
     def test_of_a_deleted_user_neither_webhooks_nor_keys_live(
@@ -575,7 +595,7 @@ class WebhooksContract:
         assert self.call(scene, user, "GET").json()["items"] == []
         found = self.call(scene, other, "GET").json()["items"]
         assert [each["id"] for each in found] == [theirs["id"]]
-        assert len(self.bodies(scene)) == 1
+        self.until(lambda: len(self.bodies(scene)) == 1)
         opened = [
             scene.client.get(
                 PATH, headers={"Authorization": f"Bearer {key['secret']}"}
@@ -657,6 +677,7 @@ class WebhooksContract:
 
         assert (off["is_active"], off["disabled_reason"]) == (False, "by_user")
         assert again == off
+        self.until(lambda: self.deliveries(scene, user, made, state="failed"))
         [delivery] = self.deliveries(scene, user, made)
         assert (delivery["state"], delivery["next_attempt_at"]) == ("failed", None)
         assert_published(scene.bus, WebhookDisabledEvent, reason="by_user")
@@ -686,7 +707,191 @@ class WebhooksContract:
 
         assert statuses <= {200, 202, 409}
         pending = f"{path}/deliveries?state=pending"
-        assert self.call(scene, user, "GET", pending).json()["items"] == []
+        self.until(lambda: not self.call(scene, user, "GET", pending).json()["items"])
+
+    def test_disabling_and_deleting_cost_the_same_whatever_waits(
+        self, scene: Scene, user: UUID
+    ) -> None:
+        """They touch no delivery: hundreds of thousands would outlast a request."""
+        made = self.make(scene, user)
+        self.publish(scene, completed(user))
+        own = {"X-Correlation-ID": "abc-123"}
+        with self.statements(scene, "abc-123") as run:
+            off = self.call(scene, user, "POST", f"/{made['id']}/disable", headers=own)
+            gone = self.call(scene, user, "DELETE", f"/{made['id']}", headers=own)
+
+        assert (off.status_code, gone.status_code) == (200, 204)
+        assert [each for each in run if each.startswith("UPDATE webhooks")]
+        assert [each for each in run if "webhook_deliveries" in each] == []
+
+    @contextmanager
+    def statements(self, scene: Scene, correlation_id: str) -> Iterator[list[str]]:
+        """What requests with an id ask the database meanwhile."""
+        run: list[str] = []
+        engine = scene.service.app.state.database.engine.sync_engine
+
+        def note(_: object, __: object, statement: str, *___: object) -> None:
+            if correlation_id_var.get() == correlation_id:
+                run.append(statement)
+
+        sql_event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield run
+        finally:
+            sql_event.remove(engine, "before_cursor_execute", note)
+
+    def until(self, true: Callable[[], object]) -> None:
+        """Wait for what a worker does beside the requests."""
+        end = time.monotonic() + 20
+        while not true():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    def test_what_many_do_to_one_webhook_at_once_gets_in_nobodys_way(
+        self, scene: Scene, user: UUID, clock: FakeClock
+    ) -> None:
+        """Replays, pings, and its end: none waits for another in a circle."""
+        statuses = set()
+        for _ in range(4):
+            made = self.make(scene, user)
+            self.fill(scene, clock, made, 300)
+            path = f"/{made['id']}"
+            since = {"since": clock.now().isoformat()}
+            calls: list[tuple[str, str, object]] = [
+                ("POST", "/replay", since),
+                ("POST", "/replay", since),
+                ("POST", "/disable", None),
+                ("DELETE", "", None),
+                ("POST", "/ping", None),
+            ]
+            with ThreadPoolExecutor(len(calls)) as pool:
+                replies = [
+                    pool.submit(self.call, scene, user, method, path + rest, json=body)
+                    for method, rest, body in calls
+                ]
+                statuses |= {reply.result().status_code for reply in replies}
+
+        assert statuses <= {200, 202, 204, 404, 409}
+        assert 204 in statuses
+
+    def fill(
+        self, scene: Scene, clock: FakeClock, webhook: Mapping[str, Any], count: int
+    ) -> None:
+        """Let a webhook have deliveries that failed, a second apart."""
+
+        async def work(session: AsyncSession) -> None:
+            for number in range(count):
+                moment = clock.now() + timedelta(seconds=number)
+                session.add(
+                    WebhookDelivery(
+                        webhook_id=UUID(webhook["id"]),
+                        event_id=uuid4(),
+                        event_type=COMPLETED,
+                        body=b"{}",
+                        state=DeliveryState.FAILED,
+                        next_attempt_at=moment,
+                        created_at=moment,
+                        finished_at=moment,
+                    )
+                )
+
+        self.in_session(scene, work)
+
+    def test_webhooks_of_a_leaked_key_are_disabled(
+        self, scene: Scene, user: UUID
+    ) -> None:
+        """Whoever had it may have made them. Those of a key that was revoked stay."""
+        leaked, revoked = (
+            self.key(scene, user, "webhooks:read", "webhooks:write") for _ in range(2)
+        )
+        body = {"target_url": TARGET, "event_types": [COMPLETED]}
+        theirs, fine = (
+            scene.client.post(PATH, json=body, headers=key["headers"]).json()
+            for key in (leaked, revoked)
+        )
+        own = self.make(scene, user)
+        scene.client.delete(
+            f"/api/v1/keys/{revoked['id']}", headers=scene.as_user(user)
+        )
+        payload = ApiKeyLeakedPayload(
+            api_key_id=UUID(leaked["id"]),
+            user_id=user,
+            name="x",
+            found_by="secret_scanning",
+            revoked=True,
+        )
+        scene.bus.faults.duplicate()
+        self.publish(scene, ApiKeyLeakedEvent(payload=payload))
+
+        shown = {
+            each["id"]: (each["is_active"], each["disabled_reason"])
+            for each in self.call(scene, user, "GET").json()["items"]
+        }
+        assert shown == {
+            theirs["id"]: (False, "key_leaked"),
+            fine["id"]: (True, None),
+            own["id"]: (True, None),
+        }
+        [event] = assert_published(scene.bus, WebhookDisabledEvent, user_id=user)
+        assert event.payload.webhook_id == UUID(theirs["id"])
+        assert event.payload.error_code == "key_leaked"
+
+    def test_a_users_requests_about_webhooks_are_bounded(
+        self, url: str, user: UUID
+    ) -> None:
+        """Over all keys, and what makes deliveries counts for more; not others'."""
+        with running(
+            url,
+            transport=Patient(resolve=resolve),
+            QUOTA_WEBHOOKS_PER_MINUTE="14",
+        ) as scene:
+            made = self.make(scene, user)
+            listed = self.call(scene, user, "GET")
+            path = f"/{made['id']}/ping"
+            first = [self.call(scene, user, "POST", path) for _ in range(2)]
+            key = self.key(scene, user, "webhooks:read", "webhooks:write")
+            refused = scene.client.post(PATH + path, headers=key["headers"])
+            many = self.call(
+                scene,
+                user,
+                "POST",
+                f"/{made['id']}/replay",
+                json={"since": "2026-01-01T00:00:00Z"},
+            )
+            again = self.call(scene, user, "GET")
+            other = self.call(scene, uuid4(), "GET")
+
+        assert "q=14" in listed.headers["RateLimit-Policy"]
+        assert "r=12" in listed.headers["RateLimit"]
+        assert [reply.status_code for reply in first] == [202, 202]
+        assert refused == is_problem(status=429, code="rate_limit_exceeded")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert many.status_code == 429
+        assert (again.status_code, other.status_code) == (200, 200)
+
+    def test_a_rotation_that_is_not_committed_is_not_in_the_audit_log(
+        self, scene: Scene, user: UUID
+    ) -> None:
+        """It tells of secrets that were changed, and of no others."""
+        path = f"/{self.make(scene, user)['id']}/rotate"
+
+        async def rename(session: AsyncSession) -> None:
+            await session.execute(text("ALTER TABLE outbox RENAME TO elsewhere"))
+
+        async def rename_back(session: AsyncSession) -> None:
+            await session.execute(text("ALTER TABLE elsewhere RENAME TO outbox"))
+
+        scene.settle()
+        scene.client._transport.raise_server_exceptions = False  # type: ignore[attr-defined]
+        with captured_logs("shared.security") as broken:
+            self.in_session(scene, rename)
+            reply = self.call(scene, user, "POST", path, json={})
+            self.in_session(scene, rename_back)
+        assert reply == is_problem(status=500)
+        assert "secret_changed" not in str(broken)
+        with captured_logs("shared.security") as done:
+            assert self.call(scene, user, "POST", path, json={}).status_code == 200
+        assert "secret_changed" in str(done)
 
     def test_enabling_forgets_the_failures(self, scene: Scene, user: UUID) -> None:
         """Or the next failure would disable it at once."""
@@ -1005,24 +1210,7 @@ class WebhooksContract:
     ) -> None:
         """500 at once, the oldest first, and a cursor for those behind them."""
         made = self.make(scene, user)
-
-        async def fill(session: AsyncSession) -> None:
-            for number in range(501):
-                moment = clock.now() + timedelta(seconds=number)
-                session.add(
-                    WebhookDelivery(
-                        webhook_id=UUID(made["id"]),
-                        event_id=uuid4(),
-                        event_type=COMPLETED,
-                        body=b"{}",
-                        state=DeliveryState.FAILED,
-                        next_attempt_at=moment,
-                        created_at=moment,
-                        finished_at=moment,
-                    )
-                )
-
-        self.in_session(scene, fill)
+        self.fill(scene, clock, made, 501)
         path = f"/{made['id']}/replay"
         body = {"since": clock.now().isoformat()}
         first = self.call(scene, user, "POST", path, json=body).json()

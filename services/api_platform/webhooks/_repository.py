@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Final, cast
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
     Table,
     and_,
     bindparam,
@@ -31,6 +30,8 @@ from shared.database import BaseRepository, OneOf, Range, RowPage
 from shared.errors import NotFoundError
 from shared.utils import uuid7
 
+MOST_WEBHOOKS: Final = 50
+"""Of a user: each event makes a delivery for each of them."""
 MOST_ATTEMPTS: Final = 30
 """Of one delivery, as far back as its owner sees them."""
 
@@ -87,8 +88,19 @@ class WebhookRepository(BaseRepository[Webhook]):
 
     async def all_ids(self, user_id: UUID) -> list[UUID]:
         """A user's webhooks, disabled ones too, in the order of their locks."""
-        found = select(_WEBHOOKS.id).where(_WEBHOOKS.user_id == user_id)
+        found = select(_WEBHOOKS.id).where(
+            _WEBHOOKS.user_id == user_id, _WEBHOOKS.deleted_at.is_(None)
+        )
         return list(await self.session.scalars(found.order_by(_WEBHOOKS.id)))
+
+    async def active_of_key(self, user_id: UUID, key_id: UUID) -> Sequence[Webhook]:
+        """A user's active webhooks that a key registered, locked."""
+        return await self.list_for_update(
+            filters={"user_id": user_id, "api_client_id": key_id, "is_active": True},
+            order_by=["id"],
+            limit=MOST_WEBHOOKS,
+            skip_locked=False,
+        )
 
     async def any_active(self, user_id: UUID) -> bool:
         """Whether a user has a webhook that gets anything."""
@@ -219,20 +231,11 @@ class DeliveryRepository(BaseRepository[WebhookDelivery]):
             cursor=cursor,
         )
 
-    async def lock_pending(self, *webhooks: UUID) -> None:
-        """Wait for whoever writes results of webhooks, and let nobody else write any.
-
-        Before the webhooks themselves are locked, and of several at once: whoever
-        writes results does it in that order, and two that wait for each other would
-        wait for ever.
-        """
-        await self._lock(
-            WebhookDelivery.webhook_id.in_(webhooks),
-            WebhookDelivery.state == DeliveryState.PENDING,
-        )
-
     async def begin_anew(self, deliveries: Collection[UUID], *, now: datetime) -> int:
         """Let deliveries that are over be due again, with all attempts before them.
+
+        Their webhook has to be locked: whoever writes results does it in that order,
+        and two that wait for each other would wait for ever.
 
         Returns:
             How many.
@@ -241,42 +244,21 @@ class DeliveryRepository(BaseRepository[WebhookDelivery]):
             WebhookDelivery.id.in_(deliveries),
             WebhookDelivery.state != DeliveryState.PENDING,
         )
-        await self._lock(*over)
-        return await self._move(
-            *over,
-            state=DeliveryState.PENDING,
-            attempts=0,
-            next_attempt_at=now,
-            lease_until=None,
-            lease_token=None,
-            finished_at=None,
-        )
-
-    async def give_up(self, webhook_id: UUID, *, now: datetime) -> int:
-        """End what is on its way to a webhook, and say how many that was."""
-        return await self._move(
-            _is_pending_of(webhook_id),
-            state=DeliveryState.FAILED,
-            lease_until=None,
-            lease_token=None,
-            finished_at=now,
-        )
-
-    async def _lock(self, *where: ColumnElement[bool]) -> None:
-        wanted = select(WebhookDelivery.id).where(*where).order_by(WebhookDelivery.id)
+        wanted = select(WebhookDelivery.id).where(*over).order_by(WebhookDelivery.id)
         await self.session.execute(wanted.with_for_update())
-
-    async def _move(self, *where: ColumnElement[bool], **values: Any) -> int:
-        statement = update(WebhookDelivery).where(*where).values(values)
+        anew = {
+            "state": DeliveryState.PENDING,
+            "attempts": 0,
+            "next_attempt_at": now,
+            "lease_until": None,
+            "lease_token": None,
+            "finished_at": None,
+        }
         moved = await self.session.execute(
-            statement.returning(WebhookDelivery.id),
+            update(WebhookDelivery)
+            .where(*over)
+            .values(anew)
+            .returning(WebhookDelivery.id),
             execution_options={"synchronize_session": "fetch"},
         )
         return len(moved.all())
-
-
-def _is_pending_of(webhook_id: UUID) -> ColumnElement[bool]:
-    return and_(
-        WebhookDelivery.webhook_id == webhook_id,
-        WebhookDelivery.state == DeliveryState.PENDING,
-    )

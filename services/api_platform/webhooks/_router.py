@@ -5,12 +5,12 @@ owner, whoever registered them.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response, status
+from fastapi import APIRouter, Depends, Header, Query, Response, params, status
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api_platform.keys import (
@@ -61,9 +61,12 @@ from shared.errors import (
     AuthenticationException,
     BadRequestException,
     NotFoundError,
+    RateLimitExceededException,
     ValidationException,
     responses_for,
 )
+from shared.rate_limit import RateLimitPolicy
+from shared.rate_limit.dependencies import rate_limit
 
 PATH = "/api/v1/webhooks"
 
@@ -79,6 +82,9 @@ _ID = "0190f3c4-7a1e-7c3a-9f5e-0c1f2e3d4a5b"
 _NOT_FOUND = NotFoundError("Webhook", _ID)
 _NO_DELIVERY = NotFoundError("Delivery", _ID)
 _REDACTED = "[redacted]"
+# What requests count as that make others: of one delivery, and of up to 500.
+_ONE: Final = 5
+_MANY: Final = 50
 _TAG = {"ETag": {"description": "For If-Match.", "schema": {"type": "string"}}}
 _PLACE = {"Location": {"description": "Its path.", "schema": {"type": "string"}}}
 _ETAG: dict[str, Any] = {"headers": _TAG}
@@ -86,9 +92,19 @@ _MADE: dict[str, Any] = {"headers": {**_TAG, **_PLACE}}
 
 
 def build_router(
-    database: Database, webhooks: WebhookService, access: Access
+    database: Database,
+    webhooks: WebhookService,
+    access: Access,
+    policy: RateLimitPolicy,
 ) -> APIRouter:
-    """The endpoints of a user's own webhooks."""
+    """The endpoints of a user's own webhooks.
+
+    Args:
+        database: Where they are.
+        webhooks: The use cases.
+        access: Lets callers in.
+        policy: Bounds the requests of a user, by all keys.
+    """
     router = APIRouter(
         prefix=PATH,
         tags=["webhooks"],
@@ -98,6 +114,11 @@ def build_router(
             AddressNotAllowedException,
             BadRequestException,
             ValidationException,
+            RateLimitExceededException(
+                f"The limit of policy '{policy.name}' is used up.",
+                retry_after=60,
+                policy=policy.name,
+            ),
         ),
     )
     # Named here: FastAPI evaluates the annotations of the functions below.
@@ -105,8 +126,18 @@ def build_router(
     reader = Depends(access.require_either(Scope.WEBHOOKS_READ))
     writer = Depends(access.require_either(Scope.WEBHOOKS_WRITE))
 
+    async def reading(caller: Annotated[Caller, reader]) -> str:
+        return f"webhooks:{caller.user_id}"
+
+    async def writing(caller: Annotated[Caller, writer]) -> str:
+        return f"webhooks:{caller.user_id}"
+
+    def limited(key: Callable[..., Any], cost: int = 1) -> list[params.Depends]:
+        return [Depends(rate_limit(policy, key=key, cost=cost, on_failure="open"))]
+
     @router.post(
         "",
+        dependencies=limited(writing),
         status_code=status.HTTP_201_CREATED,
         responses={201: _MADE, **responses_for(WebhookLimitException)},
     )
@@ -126,7 +157,7 @@ def build_router(
         response.headers["Location"] = f"{PATH}/{webhook.id}"
         return _with_secret(webhook, response)
 
-    @router.get("")
+    @router.get("", dependencies=limited(reading))
     async def list_webhooks(
         query: Annotated[PageQuery, Query()],
         caller: Annotated[Caller, reader],
@@ -138,7 +169,11 @@ def build_router(
         )
         return Page[WebhookResponseDTO].model_validate(page, from_attributes=True)
 
-    @router.get("/{webhook_id}", responses={200: _ETAG, **responses_for(_NOT_FOUND)})
+    @router.get(
+        "/{webhook_id}",
+        dependencies=limited(reading),
+        responses={200: _ETAG, **responses_for(_NOT_FOUND)},
+    )
     async def get_webhook(
         webhook_id: UUID,
         caller: Annotated[Caller, reader],
@@ -151,6 +186,7 @@ def build_router(
 
     @router.patch(
         "/{webhook_id}",
+        dependencies=limited(writing),
         responses={
             200: _ETAG,
             **responses_for(
@@ -174,6 +210,7 @@ def build_router(
 
     @router.delete(
         "/{webhook_id}",
+        dependencies=limited(writing),
         status_code=status.HTTP_204_NO_CONTENT,
         responses=responses_for(_NOT_FOUND, StaleRecordException),
     )
@@ -188,6 +225,7 @@ def build_router(
 
     @router.post(
         "/{webhook_id}/rotate",
+        dependencies=limited(writing),
         responses={200: _ETAG, **responses_for(_NOT_FOUND)},
     )
     async def rotate_webhook_secret(
@@ -209,6 +247,7 @@ def build_router(
 
     @router.post(
         "/{webhook_id}/disable",
+        dependencies=limited(writing),
         responses={200: _ETAG, **responses_for(_NOT_FOUND)},
     )
     async def disable_webhook(
@@ -217,11 +256,12 @@ def build_router(
         db: Annotated[AsyncSession, db_session],
         response: Response,
     ) -> WebhookResponseDTO:
-        """Deliver nothing more; what is on its way is given up."""
+        """Deliver nothing more; what is on its way is given up, within seconds."""
         return _shown(await webhooks.disable(db, caller.user_id, webhook_id), response)
 
     @router.post(
         "/{webhook_id}/enable",
+        dependencies=limited(writing),
         responses={200: _ETAG, **responses_for(_NOT_FOUND)},
     )
     async def enable_webhook(
@@ -235,6 +275,7 @@ def build_router(
 
     @router.post(
         "/{webhook_id}/ping",
+        dependencies=limited(writing, _ONE),
         status_code=status.HTTP_202_ACCEPTED,
         responses=responses_for(_NOT_FOUND, WebhookDisabledException),
     )
@@ -249,6 +290,7 @@ def build_router(
 
     @router.get(
         "/{webhook_id}/deliveries",
+        dependencies=limited(reading),
         responses=responses_for(_NOT_FOUND),
     )
     async def list_deliveries(
@@ -274,6 +316,7 @@ def build_router(
 
     @router.get(
         "/{webhook_id}/deliveries/{delivery_id}",
+        dependencies=limited(reading),
         responses=responses_for(_NOT_FOUND, _NO_DELIVERY),
     )
     async def get_delivery(
@@ -294,6 +337,7 @@ def build_router(
 
     @router.post(
         "/{webhook_id}/deliveries/{delivery_id}/replay",
+        dependencies=limited(writing, _ONE),
         status_code=status.HTTP_202_ACCEPTED,
         responses=responses_for(_NOT_FOUND, _NO_DELIVERY, WebhookDisabledException),
     )
@@ -310,6 +354,7 @@ def build_router(
 
     @router.post(
         "/{webhook_id}/replay",
+        dependencies=limited(writing, _MANY),
         status_code=status.HTTP_202_ACCEPTED,
         responses=responses_for(_NOT_FOUND, WebhookDisabledException),
     )

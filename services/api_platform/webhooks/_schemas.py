@@ -98,8 +98,9 @@ class WebhookCreateDTO(BaseDTO):
     )
     ordered: bool = Field(
         False,
-        description="One delivery after the other, in the order of the events: one "
-        "that fails holds up those behind it.",
+        description="One delivery after the other: one that fails holds up those "
+        "behind it. Events about one thing, such as one generation, come in the order "
+        "in which they happened; those about different things may change places.",
     )
 
 

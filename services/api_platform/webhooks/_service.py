@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.api_platform.audit import log_when_committed
 from services.api_platform.models import Signing, Webhook, WebhookDelivery
 from services.api_platform.users import lock_user
 from services.api_platform.webhooks._events import PING, body_of
 from services.api_platform.webhooks._repository import (
+    MOST_WEBHOOKS,
     DeliveryRepository,
     WebhookRepository,
 )
@@ -37,17 +39,14 @@ from shared.events import (
     WebhookUpdatedPayload,
 )
 from shared.http_client import PublicTransport
-from shared.logging import (
-    SecurityEvent,
-    correlation_id_var,
-    log_security_event,
-)
+from shared.logging import SecurityEvent, correlation_id_var
 from shared.messaging.outbox import Outbox
 
-MOST_WEBHOOKS: Final = 50
-"""Of a user: each event makes a delivery for each of them."""
 MOST_REPLAYED: Final = 500
 """By one request, whose transaction holds them all."""
+
+BY_USER: Final = "by_user"
+KEY_LEAKED: Final = "key_leaked"
 
 
 class WebhookDisabledException(ConflictException):
@@ -202,9 +201,9 @@ class WebhookService:
             webhook_id=webhook.id, user_id=user_id, previous_valid_until=until
         )
         self.outbox.add(db, WebhookSecretRotatedEvent(payload=payload))
-        log_security_event(
+        log_when_committed(
+            db,
             SecurityEvent.SECRET_CHANGED,
-            outcome="success",
             actor=str(user_id),
             target=str(webhook.id),
         )
@@ -218,15 +217,13 @@ class WebhookService:
         *,
         if_match: str | None,
     ) -> None:
-        """Remove a webhook with all its deliveries.
+        """Hide a webhook with all its deliveries; a worker removes them.
 
         Raises:
             NotFoundError: The user has no such webhook.
             StaleRecordException: It is not as If-Match says.
         """
         webhooks = WebhookRepository(db)
-        await webhooks.of_user(user_id, webhook_id)
-        await DeliveryRepository(db).lock_pending(webhook_id)
         webhook = await webhooks.of_user(user_id, webhook_id, for_update=True)
         require_match(if_match, webhook, required=False)
         await self._remove(db, webhook)
@@ -235,7 +232,6 @@ class WebhookService:
         """Remove all webhooks of a user who is gone; how many there were."""
         webhooks = WebhookRepository(db)
         found = await webhooks.all_ids(user_id)
-        await DeliveryRepository(db).lock_pending(*found)
         for webhook_id in found:
             await self._remove(db, await webhooks.get_for_update(webhook_id))
         return len(found)
@@ -243,33 +239,46 @@ class WebhookService:
     async def disable(
         self, db: AsyncSession, user_id: UUID, webhook_id: UUID
     ) -> Webhook:
-        """Deliver nothing more; what is on its way is given up.
+        """Deliver nothing more; what is on its way is given up, by a worker.
 
         One that is disabled stays so, without another event.
 
         Raises:
             NotFoundError: The user has no such webhook.
         """
-        now = self.now()
-        webhooks, deliveries = WebhookRepository(db), DeliveryRepository(db)
-        await webhooks.of_user(user_id, webhook_id)
-        await deliveries.lock_pending(webhook_id)
+        webhooks = WebhookRepository(db)
         webhook = await webhooks.of_user(user_id, webhook_id, for_update=True)
         if not webhook.is_active:
             return webhook
-        await webhooks.update(
-            webhook,
-            {"is_active": False, "disabled_reason": "by_user", "updated_at": now},
-        )
-        await deliveries.give_up(webhook_id, now=now)
+        await self._switch_off(db, webhook, reason=BY_USER)
         payload = WebhookDisabledPayload(
             webhook_id=webhook_id,
             user_id=user_id,
-            reason="by_user",
+            reason=BY_USER,
             consecutive_failures=webhook.consecutive_failures,
         )
         self.outbox.add(db, WebhookDisabledEvent(payload=payload))
         return webhook
+
+    async def disable_of_leaked_key(
+        self, db: AsyncSession, user_id: UUID, key_id: UUID
+    ) -> int:
+        """Disable what was registered with a key that strangers had; how many.
+
+        They may have registered it themselves, to hear of what its owner does.
+        """
+        found = await WebhookRepository(db).active_of_key(user_id, key_id)
+        for webhook in found:
+            await self._switch_off(db, webhook, reason=KEY_LEAKED)
+            payload = WebhookDisabledPayload(
+                webhook_id=webhook.id,
+                user_id=user_id,
+                reason="by_admin",
+                consecutive_failures=webhook.consecutive_failures,
+                error_code=KEY_LEAKED,
+            )
+            self.outbox.add(db, WebhookDisabledEvent(payload=payload))
+        return len(found)
 
     async def enable(
         self, db: AsyncSession, user_id: UUID, webhook_id: UUID
@@ -309,8 +318,7 @@ class WebhookService:
             NotFoundError: The user has no such webhook.
             WebhookDisabledException: It gets none.
         """
-        webhook = await WebhookRepository(db).of_user(user_id, webhook_id)
-        await self._check_active(db, webhook)
+        webhook = await _active(db, user_id, webhook_id)
         now = self.now()
         data = json.dumps({"webhook_id": str(webhook.id)}).encode()
         return await DeliveryRepository(db).add(
@@ -334,11 +342,10 @@ class WebhookService:
             NotFoundError: The user has no such webhook, or it no such delivery.
             WebhookDisabledException: It gets none.
         """
-        webhook = await WebhookRepository(db).of_user(user_id, webhook_id)
+        webhook = await _active(db, user_id, webhook_id)
         deliveries = DeliveryRepository(db)
         delivery = await deliveries.of_webhook(webhook.id, delivery_id)
         await deliveries.begin_anew([delivery.id], now=self.now())
-        await self._check_active(db, webhook)
         return delivery
 
     async def replay_since(
@@ -353,7 +360,7 @@ class WebhookService:
             NotFoundError: The user has no such webhook.
             WebhookDisabledException: It gets none.
         """
-        webhook = await WebhookRepository(db).of_user(user_id, webhook_id)
+        webhook = await _active(db, user_id, webhook_id)
         deliveries = DeliveryRepository(db)
         page = await deliveries.page_since(
             webhook.id,
@@ -364,20 +371,20 @@ class WebhookService:
         )
         chosen = [delivery.id for delivery in page.items]
         replayed = await deliveries.begin_anew(chosen, now=self.now())
-        await self._check_active(db, webhook)
         return replayed, page.next_cursor
 
     async def _remove(self, db: AsyncSession, webhook: Webhook) -> None:
         payload = WebhookDeletedPayload(webhook_id=webhook.id, user_id=webhook.user_id)
-        await WebhookRepository(db).delete(webhook)
+        now = self.now()
+        gone = {"is_active": False, "deleted_at": now, "updated_at": now}
+        await WebhookRepository(db).update(webhook, gone)
         self.outbox.add(db, WebhookDeletedEvent(payload=payload))
 
-    async def _check_active(self, db: AsyncSession, webhook: Webhook) -> None:
-        # Locked: whoever disables it now gives up what is made here, or comes before.
-        # Behind the deliveries, as everywhere; what was done to them is undone.
-        latest = await WebhookRepository(db).get_for_update(webhook.id)
-        if not latest.is_active:
-            raise WebhookDisabledException
+    async def _switch_off(
+        self, db: AsyncSession, webhook: Webhook, *, reason: str
+    ) -> None:
+        off = {"is_active": False, "disabled_reason": reason, "updated_at": self.now()}
+        await WebhookRepository(db).update(webhook, off)
 
     async def _check(self, url: str) -> None:
         try:
@@ -395,6 +402,18 @@ class WebhookService:
                     }
                 ]
             ) from error
+
+
+async def _active(db: AsyncSession, user_id: UUID, webhook_id: UUID) -> Webhook:
+    """A webhook that gets deliveries, locked.
+
+    So whoever disables it now comes before, or ends what is made here. Locked before
+    its deliveries, as everywhere.
+    """
+    webhook = await WebhookRepository(db).of_user(user_id, webhook_id, for_update=True)
+    if not webhook.is_active:
+        raise WebhookDisabledException
+    return webhook
 
 
 def _new_secret(signing: Signing) -> tuple[str, str | None]:

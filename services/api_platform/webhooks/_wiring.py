@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api_platform.keys import Access
+from services.api_platform.limits import Limits
 from services.api_platform.models import inbox_events, webhook_outbox_events
 from services.api_platform.parts import Parts
 from services.api_platform.webhooks._documentation import document_deliveries
@@ -19,14 +20,16 @@ from services.api_platform.webhooks._events import (
     offered_events,
 )
 from services.api_platform.webhooks._fan_out import build_fan_out
+from services.api_platform.webhooks._leaks import build_distrust
 from services.api_platform.webhooks._producer import WebhookProducer
 from services.api_platform.webhooks._router import build_router
 from services.api_platform.webhooks._service import WebhookService
 from shared.app.messaging import add_event_bus, add_inbox, add_outbox
-from shared.events import BaseEvent, UserDeletedEvent
+from shared.events import ApiKeyLeakedEvent, BaseEvent, UserDeletedEvent
 from shared.messaging import EventBus, EventTooLargeError, FailurePolicy
 from shared.messaging.inbox import Inbox, idempotent
 from shared.messaging.outbox import Outbox
+from shared.rate_limit import RateLimitPolicy
 
 _PATIENT: Final = FailurePolicy(
     # As long as an ordered handler may hold an event: the database may be away.
@@ -42,10 +45,17 @@ def _nothing() -> None:
     pass
 
 
-def add_webhooks(parts: Parts, access: Access) -> WebhookService:
-    """Give the server the endpoints of webhooks."""
+def add_webhooks(parts: Parts, access: Access, limits: Limits) -> WebhookService:
+    """Give the server the endpoints of webhooks.
+
+    Args:
+        parts: Of the server.
+        access: Lets callers in.
+        limits: Of the settings.
+    """
     webhooks = WebhookService(parts.outbox, parts.transport, parts.now)
-    router = build_router(parts.database, webhooks, access)
+    policy = RateLimitPolicy("webhooks-minute", limits.webhooks_per_minute, 60)
+    router = build_router(parts.database, webhooks, access, policy)
     parts.service.app.include_router(router)
     document_deliveries(parts.service.app.webhooks)
     return webhooks
@@ -84,13 +94,13 @@ def add_webhook_consumers(
     parts.bus.subscribe(
         offered_events(), hand_on, name="webhooks", ordered=True, policy=_PATIENT
     )
-    erase = build_erasure(
-        inbox,
-        WebhookService(parts.outbox, parts.transport, parts.now),
-        outbox=parts.outbox,
-        now=parts.now,
-    )
+    own = WebhookService(parts.outbox, parts.transport, parts.now)
+    erase = build_erasure(inbox, own, outbox=parts.outbox, now=parts.now)
     parts.bus.subscribe(UserDeletedEvent, erase, name="former_users", policy=_PATIENT)
+    distrust = build_distrust(inbox, own)
+    parts.bus.subscribe(
+        ApiKeyLeakedEvent, distrust, name="leaked_keys", policy=_PATIENT
+    )
     webhooks.subscribe(
         WebhookRequestedEvent,
         build_fan_out(inbox, now=parts.now, wake=wake),

@@ -253,6 +253,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["api_client_id"],
             ["api_clients.id"],
@@ -265,6 +266,13 @@ def upgrade() -> None:
             batch_op.f("ix_webhooks_user_id_created_at"),
             ["user_id", "created_at"],
             unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_webhooks_deleted_at"),
+            ["deleted_at"],
+            unique=False,
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
         )
 
     op.create_table(
@@ -376,6 +384,7 @@ def downgrade() -> None:
 
     op.drop_table("webhook_deliveries")
     with op.batch_alter_table("webhooks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_webhooks_deleted_at"))
         batch_op.drop_index(batch_op.f("ix_webhooks_user_id_created_at"))
 
     op.drop_table("webhooks")

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         return _failed(str(with_gaps(error, command=command)))
     if command == "health":
-        return _ask(settings)
+        return _ask(settings, options.process)
     missing = gaps(settings, command=command)
     if missing and command in ("serve", "worker", "migrate"):
         return _failed(str(ConfigurationError(NAME, missing)))
@@ -123,7 +123,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     command("migrate", "bring the database up to date")
     revision = command("revision", "write a migration to the models")
     revision.add_argument("message", help="what it does, in a few words")
-    command("health", "ask the service that runs here if it lives")
+    health = command("health", "ask the process that runs here if it lives")
+    health.add_argument(
+        "process",
+        nargs="?",
+        choices=["server", "worker", "either"],
+        default="server",
+        help="which; the server unless said otherwise, and either in an image",
+    )
     token = command("token", "print a user's token, in development")
     token.add_argument(
         "--user", type=UUID, default=uuid4(), help="whose; else a new one"
@@ -140,17 +147,21 @@ def _enter_own_folder() -> None:
         os.chdir(f"{workspace}/services/api_platform")
 
 
-def _ask(settings: Settings) -> int:
-    connection = http.client.HTTPConnection(
-        "127.0.0.1", settings.server.port, timeout=5
-    )
-    try:
-        connection.request("GET", "/health/live")
-        return int(connection.getresponse().status != http.client.OK)
-    except OSError as error:
-        return _failed(f"{NAME}: {error}")
-    finally:
-        connection.close()
+def _ask(settings: Settings, process: str) -> int:
+    """Ask who listens; of either, the server first."""
+    known = {"server": settings.server.port, "worker": settings.worker_port}
+    ports = [known[process]] if process in known else [*known.values()]
+    reason = ""
+    for port in ports:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/health/live")
+            return int(connection.getresponse().status != http.client.OK)
+        except OSError as error:
+            reason = f"{NAME}: {error}"
+        finally:
+            connection.close()
+    return _failed(reason)
 
 
 def _failed(reason: str) -> int:

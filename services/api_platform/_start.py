@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from services.api_platform._certificates import trusting
 from services.api_platform._local import KEYS_FILE, LOCAL, missing_keys
 from services.api_platform._settings import AIGEN, BILLING, NAME, Settings
+from services.api_platform.downstreams import missing_downstreams
 from services.api_platform.keys import ReportersKeys
 from shared.config import ConfigurationError, ConfigurationProblem, load_config
 
@@ -18,15 +20,14 @@ _KEYS: Final = {
     "aes_key": "is not set, and webhooks' secrets are encrypted with it.",
     "api_key_peppers": "is not set, and API keys are hashed with it.",
 }
-_NO_TOKEN: Final = ConfigurationProblem(
-    "SERVICE_TOKEN",
-    "is not set, and with JWKS_URL nothing signs one: the services behind this one "
-    "would not know who calls.",
-    "Set it.",
-)
 _NO_BROKER: Final = ConfigurationProblem(
     "RABBITMQ_URL",
     "is not set, and in production events must not end with the process.",
+    "Set it.",
+)
+_NO_REDIS: Final = ConfigurationProblem(
+    "REDIS_URL",
+    "is not set, and in production each server would allow the whole of a quota.",
     "Set it.",
 )
 _NO_DATABASE: Final = ConfigurationProblem(
@@ -78,26 +79,26 @@ def stand_ins(settings: Settings, *, command: str) -> str:
 def _gaps(settings: Settings, command: str) -> Iterator[ConfigurationProblem]:
     if command == "serve" and not _are_keys(settings.leak_reporters):
         yield _NO_REPORTERS
+    if command in ("serve", "worker"):
+        try:
+            trusting(settings.webhook_ca_file)
+        except ConfigurationError as error:
+            yield from error.problems
     if settings.environment == "production" and _is_embedded(settings):
         yield _NO_DATABASE
     if command == "migrate" or settings.environment in LOCAL:
         return
     for name in missing_keys(settings):
         yield ConfigurationProblem(name.upper(), _KEYS[name], _KEYS_GUIDE)
-    if settings.environment == "production" and settings.rabbitmq.url is None:
+    in_production = settings.environment == "production"
+    if in_production and settings.rabbitmq.url is None:
         yield _NO_BROKER
     if command == "serve":
-        yield from _gaps_of_server(settings)
-
-
-def _gaps_of_server(settings: Settings) -> Iterator[ConfigurationProblem]:
-    for name in (AIGEN, BILLING):
-        try:
-            settings.service_url(name)
-        except ConfigurationError as error:
-            yield from error.problems
-    if settings.security.jwks_url and settings.service_token is None:
-        yield _NO_TOKEN
+        if in_production and settings.redis.url is None:
+            yield _NO_REDIS
+        # A SECRET_KEY that is missing is told already.
+        signs = settings.security.jwks_url is None
+        yield from missing_downstreams(settings, signs=signs)
 
 
 def _stand_ins(settings: Settings, command: str) -> Iterator[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from ipaddress import ip_network
-from pathlib import Path
 
+from services.api_platform._certificates import trusting
 from services.api_platform._openapi import complete_openapi
 from services.api_platform._settings import DESCRIPTION, NAME, TITLE, Settings
 from services.api_platform.delivery import (
@@ -38,7 +37,6 @@ from services.api_platform.webhooks import add_webhook_consumers, add_webhooks
 from shared.app import Service, create_service
 from shared.app.database import add_database
 from shared.app.messaging import add_event_bus, add_outbox
-from shared.config import ConfigurationError, ConfigurationProblem
 from shared.crypto import AesKeyRing, PepperRing
 from shared.database import Database, utc_now
 from shared.database.encryption import use_encryption_keys
@@ -89,7 +87,7 @@ def _added_transport(
     made = transport or TargetTransport(
         allow=networks,
         concurrency=settings.webhook_concurrency,
-        tls=_trusting(settings.webhook_ca_file),
+        tls=trusting(settings.webhook_ca_file),
     )
 
     @asynccontextmanager
@@ -101,20 +99,6 @@ def _added_transport(
 
     service.add_resource("targets of webhooks", closing)
     return made
-
-
-def _trusting(file: Path | None) -> ssl.SSLContext | None:
-    if file is None:
-        return None
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(file)
-    except OSError:  # as is ssl.SSLError
-        problem = ConfigurationProblem(
-            "WEBHOOK_CA_FILE", "can't be read as certificates in PEM.", "Correct it."
-        )
-        raise ConfigurationError(NAME, [problem]) from None
-    return context
 
 
 def delivery_options(settings: Settings) -> DeliveryOptions:

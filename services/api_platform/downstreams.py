@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from services.api_platform._local import LOCAL
 from services.api_platform._settings import AIGEN, BILLING, NAME, Settings
 from services.api_platform.parts import Parts
 from services.api_platform.standins import BillingStandIn, GenerationStandIn
@@ -23,12 +24,11 @@ from shared.http_client import (
     asgi_transport,
 )
 
-_LOCAL: Final = ("development", "test")
 _NO_TOKEN: Final = ConfigurationProblem(
     "SERVICE_TOKEN",
-    "is not set, and neither is SECRET_KEY, which would sign one: the services "
-    "behind this one would not know who calls.",
-    "Set one of them.",
+    "is not set, and with JWKS_URL nothing signs one: the services behind this one "
+    "would not know who calls.",
+    "Set it.",
 )
 _LIFETIME: Final = timedelta(minutes=10)
 _RENEWED_BEFORE: Final = 60.0
@@ -51,8 +51,10 @@ def add_downstreams(parts: Parts, settings: Settings) -> Downstreams:
     """
     service = parts.service
     missing = [name for name in (AIGEN, BILLING) if name not in settings.service_urls]
-    if settings.environment not in _LOCAL:
-        _refuse_gaps(service, settings, missing)
+    if settings.environment not in LOCAL:
+        signs = isinstance(service.keys, KeyRing)
+        if problems := [*missing_downstreams(settings, signs=signs)]:
+            raise ConfigurationError(NAME, problems)
     stand_ins: dict[str, Callable[[], Transport]] = {
         AIGEN: lambda: _generation_stand_in(parts, settings),
         BILLING: lambda: asgi_transport(BillingStandIn().app),
@@ -74,17 +76,22 @@ def add_downstreams(parts: Parts, settings: Settings) -> Downstreams:
     )
 
 
-def _refuse_gaps(service: Service, settings: Settings, missing: list[str]) -> None:
-    problems: list[ConfigurationProblem] = []
-    for name in missing:
+def missing_downstreams(
+    settings: Settings, *, signs: bool
+) -> Iterator[ConfigurationProblem]:
+    """What a server lacks to call the services behind it, where nothing stands in.
+
+    Args:
+        settings: Of the server.
+        signs: Whether it has a key that signs tokens.
+    """
+    for name in (AIGEN, BILLING):
         try:
             settings.service_url(name)
         except ConfigurationError as error:
-            problems += error.problems
-    if settings.service_token is None and not isinstance(service.keys, KeyRing):
-        problems.append(_NO_TOKEN)
-    if problems:
-        raise ConfigurationError(NAME, problems)
+            yield from error.problems
+    if settings.service_token is None and not signs:
+        yield _NO_TOKEN
 
 
 def _generation_stand_in(parts: Parts, settings: Settings) -> Transport:

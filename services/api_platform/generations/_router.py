@@ -152,7 +152,7 @@ def build_router(
     async def get_generation(
         job_id: UUID, client: Annotated[APIClient, Depends(reader)]
     ) -> GenerationStatusResponseDTO:
-        """Return how far a generation of this key is, and what it has made."""
+        """Return how far a generation of the user is, and what it has made."""
         return await generations.get(client, job_id)
 
     return router

@@ -31,7 +31,7 @@ CREATE: Final = "generation.create"
 
 @dataclass(frozen=True, slots=True)
 class GenerationService:
-    """Begins jobs within the quotas, and shows a key its own.
+    """Begins jobs within the quotas, and shows keys those of their user.
 
     Attributes:
         database: Where the jobs' owners are.
@@ -85,17 +85,17 @@ class GenerationService:
         return accepted, usage
 
     async def get(self, client: APIClient, job_id: UUID) -> GenerationStatusResponseDTO:
-        """How far a job of this key is.
+        """How far a job of the key's user is.
 
         Raises:
-            NotFoundError: The key has no such job, or the service has forgotten it.
+            NotFoundError: The user has no such job, or the service has forgotten it.
             UpstreamException: The service's answer is wrong, or too late.
             ServiceUnavailableException: There is none.
         """
         # Closed before the call, which may take long.
         async with self.database.session(read_only=True) as session:
             job = await session.get(GenerationJob, job_id)
-        if job is None or job.api_client_id != client.id:
+        if job is None or job.user_id != client.user_id:
             raise NotFoundError("Generation", job_id)
         found = await self.orchestration.get_generation_status(job_id)
         if found.user_id != client.user_id:

@@ -107,14 +107,28 @@ class GenerationsContract:
         assert told.items() <= reply.json().items()
         assert '"reads-minute"' in reply.headers["RateLimit"]
 
+    def test_any_key_of_the_user_follows_the_job(
+        self, between: Behind, key: Key
+    ) -> None:
+        """So it is not lost with the key that began it."""
+        made = between.post(key)
+        between.generations.on("GET", JOB).reply(
+            json=state_of(key, made.json()["job_id"])
+        )
+        other = between.key(key.user_id)
+        reply = between.scene.client.get(
+            made.headers["Location"], headers=other.headers
+        )
+
+        assert reply.status_code == 200
+
     def test_jobs_of_others_are_not_there(self, between: Behind, key: Key) -> None:
         """404 as for one that never was; the service behind is not even asked."""
         path = between.post(key).headers["Location"]
         between.generations.forget()
 
-        for other in (between.key(key.user_id), between.key()):
-            reply = between.scene.client.get(path, headers=other.headers)
-            assert reply == is_problem(status=404, code="resource_not_found")
+        reply = between.scene.client.get(path, headers=between.key().headers)
+        assert reply == is_problem(status=404, code="resource_not_found")
         unknown = between.scene.client.get(
             f"{GENERATIONS}/{uuid4()}", headers=key.headers
         )

@@ -34,6 +34,7 @@ READY = {
     "ENVIRONMENT": "production",
     "DATABASE_URL": "postgresql://someone:a-secret@127.0.0.1:1/x",
     "RABBITMQ_URL": "amqp://someone:a-secret@127.0.0.1:1/",
+    "REDIS_URL": "redis://someone:a-secret@127.0.0.1:1/",
     "AIGEN_ORCH_SERVICE_URL": "https://aigen.example",
     "ODOO_BUSINESS_SERVICE_URL": "https://odoo.example",
     "SECRET_KEY": KEY,
@@ -160,7 +161,7 @@ def test_production_needs_everything(tmp_path: Path) -> None:
     lines = output.splitlines()
     assert (code, lines[0]) == (
         1,
-        "api-platform: 7 settings to correct (values hidden):",
+        "api-platform: 8 settings to correct (values hidden):",
     )
     assert [line.split(":")[0].strip() for line in lines[1:]] == [
         "DATABASE_URL",
@@ -168,6 +169,7 @@ def test_production_needs_everything(tmp_path: Path) -> None:
         "AES_KEY",
         "API_KEY_PEPPERS",
         "RABBITMQ_URL",
+        "REDIS_URL",
         "AIGEN_ORCH_SERVICE_URL",
         "ODOO_BUSINESS_SERVICE_URL",
     ]
@@ -181,6 +183,7 @@ def test_wrong_and_missing_settings_are_told_together(tmp_path: Path) -> None:
         "SERVER_PORT": "a-secret",
         "WEBHOOK_ALLOWED_NETWORKS": "b-secret",
         "RABBITMQ_URL": "",
+        "WEBHOOK_CA_FILE": "/c-secret",
     }
     code, output = run(tmp_path, **variables)
 
@@ -190,6 +193,7 @@ def test_wrong_and_missing_settings_are_told_together(tmp_path: Path) -> None:
         "RABBITMQ_URL",
         "SERVER_PORT (environment)",
         "WEBHOOK_ALLOWED_NETWORKS (environment)",
+        "WEBHOOK_CA_FILE",
     ]
     assert "secret" not in output
 
@@ -206,6 +210,8 @@ def test_wrong_and_missing_settings_are_told_together(tmp_path: Path) -> None:
             {"SECRET_KEY": "", "JWKS_URL": "https://issuer.example/keys"},
             "SERVICE_TOKEN",
         ),
+        ({"REDIS_URL": ""}, "REDIS_URL"),
+        ({"WEBHOOK_CA_FILE": "/secret"}, "WEBHOOK_CA_FILE"),
         ({"LEAK_REPORTERS": '{"one": "secret"}'}, "LEAK_REPORTERS"),
     ],
 )
@@ -228,6 +234,18 @@ def test_the_worker_needs_no_downstreams(tmp_path: Path) -> None:
     assert code == 1
     assert "RABBITMQ_URL" in output
     assert "SERVICE_URL" not in output
+    assert "REDIS_URL" not in output
+
+
+def test_a_worker_in_production_reads_its_certificates_first(tmp_path: Path) -> None:
+    """What is wrong with them is told with all else."""
+    code, output = run(
+        tmp_path, "worker", **{**READY, "AES_KEY": "", "WEBHOOK_CA_FILE": "/secret"}
+    )
+
+    told = [line.split(":")[0].strip() for line in output.splitlines()[1:]]
+    assert (code, sorted(told)) == (1, ["AES_KEY", "WEBHOOK_CA_FILE"])
+    assert "/secret" not in output
 
 
 def test_tokens_are_made_in_development_only(tmp_path: Path) -> None:
@@ -236,6 +254,24 @@ def test_tokens_are_made_in_development_only(tmp_path: Path) -> None:
 
     assert (code, output.count("\n")) == (1, 1)
     assert "for development" in output
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "code"), [("worker", 0), ("either", 0), ("server", 1)]
+)
+def test_health_can_be_of_a_worker(tmp_path: Path, asked_for: str, code: int) -> None:
+    """It has a port of its own; an image does not know which of the two it runs."""
+    with listening(tmp_path, "worker") as worker:
+        ports = {"SERVER_PORT": "1", "WORKER_PORT": f"{worker.port}"}
+
+        assert run(tmp_path, "health", asked_for, **ports)[0] == code
+
+
+def test_health_of_either_fails_where_nothing_runs(tmp_path: Path) -> None:
+    """One line, as for each of them."""
+    code, output = run(tmp_path, "health", "either", SERVER_PORT="1", WORKER_PORT="1")
+
+    assert (code, output.count("\n")) == (1, 1)
 
 
 def test_health_fails_where_nothing_runs(tmp_path: Path) -> None:

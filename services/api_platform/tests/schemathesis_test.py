@@ -46,6 +46,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service,
         variables = before.variables()
     # Enough that it is not answered with 429 only.
     variables["QUOTA_WEBHOOKS_PER_MINUTE"] = "1000000"
+    variables["QUOTA_KEYS_PER_HOUR"] = "1000000"
     chosen = scene.settings(url, STANDIN_SECONDS="0", **variables)
     transport = Patient(resolve=resolve)
     yield bootstrap(chosen, transport=transport), made.json()["secret"]

@@ -88,6 +88,18 @@ def test_wrong_settings_are_pointed_at(
     assert {each["enabled"] for each in listed} == {False}
 
 
+def test_an_unknown_member_moves_nothing(scene: Scene) -> None:
+    """It is one that was misspelt: its default would hold instead."""
+    admin = scene.as_user(uuid4(), "admin")
+    body = {"enabled": True, "setting": {"share": 0.01}}
+    reply = scene.client.put(CANARY, json=body, headers=admin)
+
+    assert reply == is_problem(status=422)
+    assert [error["pointer"] for error in reply.json()["errors"]] == ["/setting"]
+    listed = scene.client.get(PATH, headers=admin).json()
+    assert {each["enabled"] for each in listed} == {False}
+
+
 def test_others_move_nothing(scene: Scene) -> None:
     """Nor do they see how the switches stand."""
     user = scene.as_user()

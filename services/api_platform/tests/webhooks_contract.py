@@ -324,6 +324,35 @@ class WebhooksContract:
         assert len(self.call(scene, user, "GET").json()["items"]) == 1
 
     @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            (
+                "POST",
+                "",
+                {
+                    "target_url": "https://hooks.example.com/",
+                    "event_types": ["generation.completed"],
+                    "order": True,
+                },
+            ),
+            ("PATCH", "/{}", {"order": True}),
+            ("POST", "/{}/rotate", {"order": True}),
+            ("POST", "/{}/replay", {"since": "2026-01-31T12:00:00Z", "order": True}),
+        ],
+    )
+    def test_an_unknown_member_is_refused(
+        self, scene: Scene, user: UUID, method: str, path: str, body: dict[str, Any]
+    ) -> None:
+        """It is one that was misspelt: what was wanted would not be so."""
+        made = self.make(scene, user)
+        place = f"{PATH}{path}".format(made["id"])
+        headers = {**scene.as_user(user), "If-Match": "*"}
+        reply = scene.client.request(method, place, json=body, headers=headers)
+
+        assert reply == is_problem(status=422)
+        assert [error["pointer"] for error in reply.json()["errors"]] == ["/order"]
+
+    @pytest.mark.parametrize(
         ("change", "pointer"),
         [
             ({"target_url": "http://hooks.example.com"}, "/target_url"),

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from services.api_platform.models import DeliveryState, Signing
+from services.api_platform.requests import RequestDTO
 from services.api_platform.webhooks._events import OFFERED, OfferedType
 from shared.dtos.base import (
     BaseDTO,
@@ -77,7 +78,7 @@ EventTypes = Annotated[
 ]
 
 
-class WebhookCreateDTO(BaseDTO):
+class WebhookCreateDTO(RequestDTO):
     """A new webhook."""
 
     model_config = with_examples(
@@ -104,7 +105,7 @@ class WebhookCreateDTO(BaseDTO):
     )
 
 
-class WebhookUpdateDTO(BaseUpdateDTO):
+class WebhookUpdateDTO(BaseUpdateDTO, RequestDTO):
     """Changes of a webhook; what is absent stays."""
 
     model_config = with_examples({"event_types": ["generation.completed"]})
@@ -114,7 +115,7 @@ class WebhookUpdateDTO(BaseUpdateDTO):
     ordered: NotNull[bool] = None
 
 
-class WebhookRotateDTO(BaseDTO):
+class WebhookRotateDTO(RequestDTO):
     """A new secret, or key pair, for a webhook."""
 
     model_config = with_examples({"grace_seconds": 86_400})
@@ -228,7 +229,7 @@ def _all_over() -> list[Over]:
     return ["delivered", "failed"]
 
 
-class ReplayDTO(BaseDTO):
+class ReplayDTO(RequestDTO):
     """Which deliveries shall be made again."""
 
     model_config = with_examples({"since": _MOMENT, "states": ["failed"]})

@@ -340,6 +340,10 @@ class Consumption:
     def _delay_after(self, job: _Job, error: Exception) -> float | None:
         """Note the failed round; the seconds until the next, None if there is none."""
         policy = self.subscription.policy
+        if isinstance(error, policy.hold_on) and not self._is_final(error):
+            job.history = job.history.held(tries=job.tries)
+            job.tries = 0
+            return policy.holding_delay(job.history.attempts)
         job.history = job.history.after(error, tries=job.tries, now=self._now())
         job.tries = 0
         rounds = job.history.rounds

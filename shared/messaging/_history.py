@@ -96,6 +96,10 @@ class History:
             failures=(*self.failures, failure)[-_REMEMBERED:],
         )
 
+    def held(self, *, tries: int) -> Self:
+        """With a round that does not count, of *tries*."""
+        return replace(self, attempts=min(self.attempts + tries, _MOST))
+
     def headers(self) -> dict[str, Any]:
         """To be sent with the message."""
         return {

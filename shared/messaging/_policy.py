@@ -31,17 +31,22 @@ class FailurePolicy:
             broker, so let handlers share a few.
         timeout: Seconds that one try may take; then it is cancelled and has failed.
         never_retry: Errors that another try can't heal: straight to the dead letters.
+        hold_on: Errors that no event is to blame for, such as a database that is away.
+            They use up no round: the event is tried after each of *delays*, and after
+            the last of them again and again. An ordered handler holds it meanwhile, and
+            a broker that takes it back after half an hour gives it again.
 
     Raises:
-        ValueError: A number is out of range.
-        TypeError: *delays* or *never_retry* is no tuple, or the latter holds something
-            else than classes of exceptions.
+        ValueError: A number is out of range, or there are no *delays* to *hold_on*.
+        TypeError: One of the others is no tuple, or one of errors holds something else
+            than classes of exceptions.
     """
 
     immediate_retries: int = 1
     delays: tuple[float, ...] = (1.0, 10.0, 60.0, 300.0, 1800.0)
     timeout: float = 30.0
     never_retry: tuple[type[Exception], ...] = ()
+    hold_on: tuple[type[Exception], ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.immediate_retries <= 100:
@@ -53,7 +58,7 @@ class FailurePolicy:
                 "timeout must be more than 0 and at most 1200 seconds "
                 f"(got {self.timeout})."
             )
-        for name in ("delays", "never_retry"):
+        for name in ("delays", "never_retry", "hold_on"):
             value: object = getattr(self, name)
             if not isinstance(value, tuple):
                 raise TypeError(f"{name} must be a tuple (got {value!r}).")
@@ -66,11 +71,16 @@ class FailurePolicy:
                 raise ValueError(
                     f"delays must be from 0.001 to 86400 seconds each (got {delay})."
                 )
-        for cls in self.never_retry:
-            if not _is_exception(cls):
-                raise TypeError(
-                    f"never_retry must hold classes of exceptions (got {cls!r})."
-                )
+        for name in ("never_retry", "hold_on"):
+            for cls in getattr(self, name):
+                if not _is_exception(cls):
+                    raise TypeError(
+                        f"{name} must hold classes of exceptions (got {cls!r})."
+                    )
+        if self.hold_on and not self.delays:
+            raise ValueError(
+                "hold_on needs delays, or there is no pause between tries."
+            )
 
     @property
     def rounds(self) -> int:
@@ -79,9 +89,17 @@ class FailurePolicy:
 
     @property
     def longest_hold(self) -> float:
-        """Seconds that an event is held at most where it is retried in its place."""
+        """Seconds that an event is held at most where it is retried in its place.
+
+        Without those for which it is held on.
+        """
         tries = self.rounds * (1 + self.immediate_retries)
         return sum(self.delays) + tries * self.timeout
+
+    def holding_delay(self, attempts: int) -> float:
+        """The pause behind so many tries, in the last of which it was held on."""
+        rounds = max(1, attempts // (1 + self.immediate_retries))
+        return self.delays[min(rounds, len(self.delays)) - 1]
 
     def shortened(self, *, at_most: float) -> Self:
         """This policy without the last delays, so that it holds no event for longer."""

@@ -197,6 +197,40 @@ async def test_a_handler_that_cancels_itself_has_failed_in_its_place(
     assert world.outcomes == [Outcome.RETRIED, Outcome.HANDLED, Outcome.HANDLED]
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_what_no_event_is_to_blame_for_uses_up_no_round(
+    world: _World, ordered: bool
+) -> None:
+    """However long it lasts; what fails then has all its rounds, and no more."""
+    errors = [*[OSError("away")] * 6, *[ValueError("its own")] * 3]
+    policy = FailurePolicy(immediate_retries=0, delays=(1.0, 10.0), hold_on=(OSError,))
+    slept: list[float] = []
+    sent: dict[str, Any] = {}
+
+    async def fail(_: UserDeletedEvent) -> None:
+        raise errors.pop(0)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def retry(
+        message: IncomingMessage, *, delay: float, headers: dict[str, Any]
+    ) -> None:
+        slept.append(delay)
+        sent.update(headers)
+        again = IncomingMessage(body=message.body, tag=1, headers=dict(headers))
+        asyncio.get_running_loop().call_soon(consumption.accept, again)
+
+    world.settler.retry = retry  # type: ignore[method-assign]
+    consumption = world.consumption(fail, policy=policy, ordered=ordered, sleep=sleep)
+    consumption.accept(world.message(1))
+    await world.settler.until(1)
+
+    assert slept == [1.0, *[10.0] * 5, 1.0, 10.0]
+    assert world.settler.told == [("exhausted", 1)]
+    assert errors == []
+
+
 async def test_a_loop_that_is_closed_is_not_held_up(world: _World) -> None:
     """Its end cancels all tasks; the event is neither handled nor dead."""
     started = asyncio.Event()

@@ -35,17 +35,25 @@ def test_a_number_out_of_range_is_refused(
         FailurePolicy(**options)
 
 
+@pytest.mark.parametrize("name", ["never_retry", "hold_on"])
 @pytest.mark.parametrize("wrong", [KeyboardInterrupt, "ValueError", ValueError()])
-def test_never_retry_holds_classes_of_exceptions(wrong: Any) -> None:
+def test_lists_of_errors_hold_classes_of_exceptions(name: str, wrong: Any) -> None:
     """Anything else would never match."""
-    with pytest.raises(TypeError, match="never_retry must hold classes of exceptions"):
-        FailurePolicy(never_retry=(wrong,))
+    options: Any = {name: (wrong,)}
+    with pytest.raises(TypeError, match=f"{name} must hold classes of exceptions"):
+        FailurePolicy(**options)
 
 
-@pytest.mark.parametrize("name", ["delays", "never_retry"])
+def test_who_holds_on_needs_a_delay() -> None:
+    """Or it would try again and again without a pause."""
+    with pytest.raises(ValueError, match="hold_on needs delays"):
+        FailurePolicy(delays=(), hold_on=(OSError,))
+
+
+@pytest.mark.parametrize("name", ["delays", "never_retry", "hold_on"])
 def test_lists_are_tuples(name: str) -> None:
     """A policy can't change, and one delay is not several."""
-    wrong: Any = {"delays": [1.0], "never_retry": [ValueError]}[name]
+    wrong: Any = [1.0] if name == "delays" else [ValueError]
     with pytest.raises(TypeError, match=f"{name} must be a tuple"):
         FailurePolicy(**{name: wrong})
 

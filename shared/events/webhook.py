@@ -70,8 +70,8 @@ class WebhookDisabledPayload(_WebhookPayload):
     error_code: Code | None = Field(
         default=None,
         description="What the last attempt ended with, where the target's answers are "
-        "the reason: gone, if it said so and wants no more, and null if somebody chose "
-        "it.",
+        "the reason: gone, if it said so and wants no more. key_leaked, if strangers "
+        "had the key that registered it. Null if somebody chose it.",
     )
 
 

@@ -14,6 +14,7 @@ import shared.events as platform
 from services.api_platform import contract
 from services.api_platform.webhooks import WEBHOOK_EVENTS, WebhookRequestedEvent
 from shared.app.messaging import event_buses
+from shared.errors import ServiceUnavailableException
 from shared.events import PLATFORM_EVENTS, UserDeletedEvent
 
 SOURCES = Path("services/api_platform")
@@ -106,6 +107,18 @@ def test_the_contract_subscribes_to_what_the_service_does() -> None:
         "api-platform.leaked_keys",
         "api-platform.fan_out",
     ]
+
+
+def test_an_outage_of_the_database_makes_no_dead_letters() -> None:
+    """However long it lasts: what was heard meanwhile is done when it is back."""
+    policies = [
+        each.policy
+        for bus in event_buses(contract.service())
+        for each in bus.subscriptions
+    ]
+
+    assert {policy.hold_on for policy in policies} == {(ServiceUnavailableException,)}
+    assert max(policy.holding_delay(10**6) for policy in policies) == 60.0
 
 
 def test_the_contract_publishes_what_the_service_does() -> None:

@@ -17,7 +17,6 @@ PING: Final = "webhook.ping"
 
 OfferedType = Literal[
     "api_key.created",
-    "api_key.expired",
     "api_key.leaked",
     "api_key.revoked",
     "api_key.rotated",

@@ -25,6 +25,7 @@ from services.api_platform.webhooks._producer import WebhookProducer
 from services.api_platform.webhooks._router import build_router
 from services.api_platform.webhooks._service import WebhookService
 from shared.app.messaging import add_event_bus, add_inbox, add_outbox
+from shared.errors import ServiceUnavailableException
 from shared.events import ApiKeyLeakedEvent, BaseEvent, UserDeletedEvent
 from shared.messaging import EventBus, EventTooLargeError, FailurePolicy
 from shared.messaging.inbox import Inbox, idempotent
@@ -32,10 +33,12 @@ from shared.messaging.outbox import Outbox
 from shared.rate_limit import RateLimitPolicy
 
 _PATIENT: Final = FailurePolicy(
-    # As long as an ordered handler may hold an event: the database may be away.
+    # As long as an ordered handler may hold an event for what is its own fault.
     immediate_retries=1,
-    delays=(1.0, 10.0, 60.0, 300.0, 300.0, 300.0),
+    delays=(1.0, 10.0, *(60.0,) * 12),
     timeout=15.0,
+    # The database is away, and no event is to blame: it is handled when that is back.
+    hold_on=(ServiceUnavailableException,),
     # It gets no smaller, and those behind it would wait.
     never_retry=(EventTooLargeError,),
 )

@@ -44,7 +44,9 @@ class RetryPolicy:
         longest: The most that a target's ``Retry-After`` is waited for.
         mending: The pause behind a fault of ours, which is no attempt.
         patience: An endpoint that has failed for so long, with no success between, is
-            disabled. Failures that are further apart are not one row.
+            disabled.
+        gap: Failures that are further apart are not one row: nobody knows how the
+            endpoint did meanwhile. A delivery that fails is tried more often than that.
         rng: A random number from 0 to 1.
     """
 
@@ -53,6 +55,7 @@ class RetryPolicy:
     longest: timedelta = timedelta(hours=24)
     mending: timedelta = _MINUTES
     patience: timedelta = timedelta(days=5)
+    gap: timedelta = timedelta(days=2)
     rng: Callable[[], float] = random.random
 
     @property

@@ -41,7 +41,7 @@ class Standing:
             return
         # Nobody knows how it did while nothing was tried: days of that prove nothing.
         before = self.last_failed_at
-        if before is not None and attempt.ended_at - before > policy.patience:
+        if before is not None and attempt.ended_at - before > policy.gap:
             self._forget()
         self.consecutive_failures += 1
         self.last_failed_at = attempt.ended_at

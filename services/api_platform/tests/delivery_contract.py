@@ -293,8 +293,11 @@ class DeliveryContract:
         webhook = await scene.webhook()
         scene.targets.all_say(answer(500))
         await scene.deliver(webhook)
+        for _ in range(2):
+            await scene.finish()
+            scene.pass_time(hours=47)
         await scene.finish()
-        scene.pass_time(days=5, seconds=-1)
+        scene.pass_time(hours=26, seconds=-1)
         await scene.deliver(webhook)
         assert await scene.finish() > 0
         assert (await scene.look_at(webhook)).is_active
@@ -331,6 +334,21 @@ class DeliveryContract:
         assert (now.is_active, now.failing_since) == (True, scene.clock())
         assert now.consecutive_failures == 1
         assert await scene.states() == [FAILED, PENDING]
+
+    async def test_two_failures_are_no_five_days_of_failure(
+        self, scene: Scene
+    ) -> None:
+        """Between them nobody tried: it may have been well for days."""
+        webhook = await scene.webhook()
+        scene.targets.all_say(answer(500))
+        await scene.deliver(webhook)
+        await scene.finish()
+        scene.pass_time(days=5)
+        await scene.deliver(webhook)
+        await scene.finish()
+
+        now = await scene.look_at(webhook)
+        assert (now.is_active, now.failing_since) == (True, scene.clock())
 
     async def test_failures_day_after_day_disable(self, scene: Scene) -> None:
         """The row is one though no two of them are close."""

@@ -59,7 +59,8 @@ def dto_documents(
     Raises:
         UnsayableError: A DTO has a part without a JSON Schema.
     """
-    made = export(dtos.values(), ref_template="{model}.schema.json")
+    template = "{model}.schema.json"
+    made = export(dtos.values(), ref_template=template, tolerant=False)
     directions = directions_of(dtos)
     documents = {}
     for name, definition in made.definitions.items():

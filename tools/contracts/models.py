@@ -2,7 +2,8 @@
 
 What is added to pydantic's own schemas, and what is taken away:
 
-* No ``additionalProperties: false``: who reads ignores members that it does not know.
+* No ``additionalProperties: false`` in events: who reads ignores members that it does
+  not know. A DTO is read as its class says.
 * No titles made of the names of fields.
 * ``x-written``, on an object: the members that are there in everything we write, where
   a reader could do without.
@@ -70,12 +71,18 @@ class _Generator(GenerateJsonSchema):
         return False
 
 
-def export(classes: Iterable[type[BaseModel | Enum]], *, ref_template: str) -> Export:
+def export(
+    classes: Iterable[type[BaseModel | Enum]],
+    *,
+    ref_template: str,
+    tolerant: bool = True,
+) -> Export:
     """The definitions of *classes* and of all that they are made of.
 
     Args:
         classes: Models, and enumerations.
         ref_template: Where a definition is found: ``"{model}.schema.json"``.
+        tolerant: Readers ignore members that they do not know, whatever a class says.
 
     Raises:
         UnsayableError: Two classes have one name, or a type has no JSON Schema.
@@ -85,7 +92,8 @@ def export(classes: Iterable[type[BaseModel | Enum]], *, ref_template: str) -> E
     written = _definitions(found.values(), "serialization", ref_template)
     unsaid: dict[tuple[str, str], tuple[str, ...]] = {}
     for name, definition in read.items():
-        _tolerate(definition)
+        if tolerant:
+            _tolerate(definition)
         members = definition.get("properties")
         if members is None:
             continue

@@ -117,7 +117,8 @@ def own_of(events: Sequence[type[BaseEvent[Any]]], unsaid: Mapping[str, Unsaid])
     """The DTOs of this process, and the *events*, that are not the kernel's."""
     platform = set(PLATFORM_EVENTS)
     own = EventRegistry(dict.fromkeys(each for each in events if each not in platform))
-    mine = [cls for cls in _below(BaseDTO) if not _is_kernel(cls)]
+    # A base without a field is nothing that anybody sends.
+    mine = [cls for cls in _below(BaseDTO) if cls.model_fields and not _is_kernel(cls)]
     # With what they are made of: a reference to an enumeration leads to its file.
     dtos = {
         name: cls

@@ -91,3 +91,20 @@ def test_a_password_lists_what_checks_it() -> None:
     assert unsaid["dtos/UserCreateDTO.schema.json", "/properties/password"] == (
         "validate_password_complexity",
     )
+
+
+def test_a_request_may_refuse_members_that_it_does_not_know() -> None:
+    """Its callers have to be told; a DTO that says nothing ignores them."""
+
+    class StrictCreateDTO(BaseDTO, extra="forbid"):
+        text: str
+
+    made, _ = dto_documents(
+        {"StrictCreateDTO": StrictCreateDTO, "OpenDTO": named("OpenDTO")}
+    )
+    strict, lax = (
+        made[f"dtos/{name}.schema.json"] for name in ("StrictCreateDTO", "OpenDTO")
+    )
+
+    assert strict["additionalProperties"] is False
+    assert "additionalProperties" not in lax

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tools.checks.floors import FLOORS, TESTING
@@ -9,6 +10,7 @@ from tools.checks.law import Finding
 from tools.checks.repository import Repository, Target, build_file, package_of
 
 THIRD_PARTY = "third_party"
+BASE_IMAGE = "tools/new_service/templates/Dockerfile.base"
 _TABLE = "tools/checks/floors.py"
 
 
@@ -189,6 +191,36 @@ def testonly_stays_out(repository: Repository) -> Iterator[Finding]:
                 )
 
 
+def images_hold_the_kernel(repository: Repository) -> Iterator[Finding]:
+    """What a service with an image needs of the kernel is in the image below it."""
+    image = repository.files.get(BASE_IMAGE)
+    if image is None:
+        return
+    # Its head has the command that says what goes in; RUN and COPY name no label.
+    held: set[str] = set()
+    for label in re.findall(r"//shared/[\w/]+(?::\w+)?", image):
+        target = repository.targets.get(full(label))
+        held |= target.first_party if target else set()
+    for target in repository.targets_below("services"):
+        service = "/".join(target.package.split("/")[:2])
+        if target.testonly or f"{service}/Dockerfile" not in repository.files:
+            continue
+        for dep in target.deps:
+            if package_of(dep).startswith("shared/") and dep not in held:
+                yield Finding(
+                    *repository.place(target.label, dep),
+                    "6",
+                    f"{target.label} depends on {dep}, which is not in the image that "
+                    f"{service}/Dockerfile extends.",
+                    f"add it to the command in the head of {BASE_IMAGE}.",
+                )
+
+
+def full(label: str) -> str:
+    """Return //shared/dtos:dtos for //shared/dtos."""
+    return label if ":" in label else f"{label}:{label.rpartition('/')[2]}"
+
+
 LAWS = (
     has_a_floor,
     floors,
@@ -196,4 +228,5 @@ LAWS = (
     glue,
     services_stand_apart,
     testonly_stays_out,
+    images_hold_the_kernel,
 )

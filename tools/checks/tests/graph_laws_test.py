@@ -376,3 +376,41 @@ def test_a_target_made_by_a_loop_has_a_place_too() -> None:
             "on //shared/app:app (floor 6), which is not below it."
         )
     ]
+
+
+IMAGE = {
+    graph_laws.BASE_IMAGE: "# --out x //shared/dtos //shared/app:database\n#   build",
+    "services/a/Dockerfile": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("dep", "missing"),
+    [
+        ("//shared/dtos:dtos", []),
+        ("//shared/app:_pool", []),
+        ("//shared/app:messaging", ["//shared/app:messaging"]),
+        ("//shared/events:events", ["//shared/events:events"]),
+        ("//third_party:fastapi", []),
+    ],
+)
+def test_an_image_has_what_the_service_needs(dep: str, missing: list[str]) -> None:
+    """All that the labels in the base image's head lead to, and nothing else."""
+    repository = made_up(
+        {
+            "//shared/dtos:dtos": [],
+            "//shared/events:events": [],
+            "//shared/app:_pool": [],
+            "//shared/app:database": ["//shared/app:_pool"],
+            "//shared/app:messaging": [],
+            "//services/a/domain:x": [dep],
+            "//services/without_image:y": [dep],
+        }
+    )
+    repository.files.update(IMAGE)
+
+    assert broken(graph_laws.images_hold_the_kernel, repository) == [
+        f"services/a/domain/BUILD.bazel:5: [law 6] //services/a/domain:x depends on "
+        f"{label}, which is not in the image that services/a/Dockerfile extends."
+        for label in missing
+    ]

@@ -335,9 +335,7 @@ class DeliveryContract:
         assert now.consecutive_failures == 1
         assert await scene.states() == [FAILED, PENDING]
 
-    async def test_two_failures_are_no_five_days_of_failure(
-        self, scene: Scene
-    ) -> None:
+    async def test_two_failures_are_no_five_days_of_failure(self, scene: Scene) -> None:
         """Between them nobody tried: it may have been well for days."""
         webhook = await scene.webhook()
         scene.targets.all_say(answer(500))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from services.api_platform.tests.scene import Scene, running
 from shared.crypto import WebhookVerifier
@@ -101,6 +103,39 @@ def test_an_event_gets_to_its_receiver(scene: Scene, receiver: Receiver) -> None
     metrics = scene.client.get("/metrics").text
     sample = 'webhook_deliveries_total{outcome="delivered",settings="stable"} 1.0'
     assert sample in metrics
+
+
+def test_health_warns_of_what_only_we_can_mend(
+    scene: Scene, receiver: Receiver
+) -> None:
+    """A secret that this worker can't read: nothing is sent, and somebody is told."""
+    user = uuid4()
+    body = {
+        "target_url": "https://hooks.example.com/in",
+        "event_types": ["generation.completed"],
+    }
+    scene.client.post(WEBHOOKS, json=body, headers=scene.as_user(user))
+    held = 'webhook_deliveries_total{outcome="held",settings="stable"} 1.0'
+
+    async def spoil_and_publish() -> None:
+        async with scene.service.app.state.database.session() as session:
+            await session.execute(text("UPDATE webhooks SET secret = x'00'"))
+        await scene.bus.publish(completed(user))
+
+    portal = scene.client.portal
+    assert portal is not None
+    portal.call(spoil_and_publish)
+    end = time.monotonic() + 20
+    while held not in scene.client.get("/metrics").text:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+    checks = scene.client.get("/health").json()["checks"]
+    [name] = [name for name in checks if name.startswith("webhook_delivery")]
+    [check] = checks[name]
+    assert check["status"] == "warn"
+    assert "fault of ours" in check["output"]
+    assert receiver.got == []
 
 
 def test_before_there_was_anything_there_are_no_rates(scene: Scene) -> None:

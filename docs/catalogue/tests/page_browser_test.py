@@ -14,6 +14,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.print_page_options import PrintOptions
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
 
 from docs.catalogue import packages
 from docs.catalogue.contents import contents_of
@@ -211,8 +212,11 @@ def test_what_was_looked_for_is_marked(show: Any) -> None:
     """Also in names that may be broken over two lines, which are several texts."""
     chrome = show("#q=verification_token")
     visible(chrome, "[id='event-user.registered'] summary")[0].click()
-    marked = chrome.execute_script(
-        "return [...CSS.highlights.get('found')].map((range) => range.toString())"
+    # What an entry has is marked when it is told that it was opened: a moment later.
+    marked = WebDriverWait(chrome, 60).until(
+        lambda _: chrome.execute_script(
+            "return [...CSS.highlights.get('found')].map((range) => range.toString())"
+        )
     )
 
     assert set(marked) == {"verification_token"}

@@ -272,6 +272,8 @@ def settings(
         # No quota: what is asked is to fail for other reasons only.
         "QUOTA_KEY_PER_MINUTE": "0",
         "QUOTA_USER_PER_MINUTE": "0",
+        "QUOTA_KEYS_PER_HOUR": "1000000",
+        "QUOTA_WEBHOOKS_PER_MINUTE": "1000000",
     }
 
 

@@ -146,6 +146,8 @@ def settings(database: str, **more: str) -> dict[str, str]:
         "JWT_ISSUER": _ISSUER,
         "JWT_AUDIENCE": _AUDIENCE,
         "QUOTA_READS_PER_MINUTE": "1000000",
+        "QUOTA_KEYS_PER_HOUR": "1000000",
+        "QUOTA_WEBHOOKS_PER_MINUTE": "1000000",
         "SERVER_PORT": "0",
         "WORKER_PORT": "0",
         **more,

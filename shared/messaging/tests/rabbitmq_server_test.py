@@ -80,9 +80,7 @@ class TestTopology(OnServer):
         theirs, ours = Seen(), Seen()
         platform = world.bus()
         platform.subscribe(world.Happened, theirs.handler, name="theirs")
-        own = RabbitMQBus(
-            world.service(), backend.url, registry=world.registry, exchange=name
-        )
+        own = world.bus(exchange=name)  # so that its queues go with the test
         own.subscribe(world.Happened, ours.handler, name="ours")
         async with backend.channel() as channel, platform, own:
             event = world.event()
